@@ -1,0 +1,178 @@
+# The rooms of the house, from the bottom up: what each may use, as one table. It feeds the link
+# line and, through build/<preset>/rooms.json, the test that reads the includes.
+# Included by CMakeLists.txt.
+#
+# A room is the folder src/<room>: all its .cc files make the static library regroup_<room>.
+# Config structs: src/<room>/*_config.cc make regroup_<room>_config, which knows no LibTorch; the
+# room links it, and so may rooms without LibTorch (recipe).
+# Kernels: src/<room>/*.cu are built where nvcc is. Headers that stand in for missing ones of a
+# library: src/<room>/stubs, visible to the room only.
+
+set(REGROUP_ROOMS "")
+
+# regroup_room(<name> [PLAIN] [DEPS rooms] [LIBS libraries] [TEST_DEPS rooms])
+# PLAIN: the room and its tests include no LibTorch. TEST_DEPS: rooms that only its tests use.
+macro(regroup_room name)
+  cmake_parse_arguments(_room "PLAIN" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
+  list(APPEND REGROUP_ROOMS ${name})
+  set(REGROUP_${name}_PLAIN ${_room_PLAIN})
+  set(REGROUP_${name}_DEPS ${_room_DEPS})
+  set(REGROUP_${name}_LIBS ${_room_LIBS})
+  set(REGROUP_${name}_TEST_DEPS ${_room_TEST_DEPS})
+endmacro()
+
+regroup_room(core PLAIN LIBS regroup_absl nlohmann_json::nlohmann_json xxhash_plain Threads::Threads)
+regroup_room(formats PLAIN DEPS core LIBS ZLIB::ZLIB zstd_plain)
+regroup_room(text PLAIN DEPS core LIBS sentencepiece_static utf8proc_plain)
+regroup_room(metrics PLAIN DEPS core LIBS utf8proc_plain)
+regroup_room(data PLAIN DEPS core formats text)
+regroup_room(ops DEPS core)
+regroup_room(model DEPS core data ops TEST_DEPS formats text optim parallel checkpoint)
+regroup_room(optim DEPS core ops TEST_DEPS formats)
+regroup_room(parallel DEPS core ops optim)
+regroup_room(checkpoint DEPS core formats text ops model optim parallel)
+regroup_room(convert DEPS core ops model TEST_DEPS formats checkpoint)
+regroup_room(decode DEPS core data ops model checkpoint TEST_DEPS formats)
+regroup_room(train DEPS core formats text data ops model optim parallel checkpoint)
+regroup_room(evaluate DEPS core text data metrics model parallel checkpoint decode train)
+regroup_room(report PLAIN DEPS core formats)
+# recipe uses of every room below only its config: the headers <room>/*_config.h.
+regroup_room(recipe PLAIN DEPS core LIBS yaml-cpp)
+set(_below_pipeline ${REGROUP_ROOMS})
+regroup_room(pipeline DEPS ${_below_pipeline})
+regroup_room(cli DEPS ${_below_pipeline} pipeline)
+
+# g++ 12 warns of -Wrestrict inside its own std::string (GCC bug 105651).
+add_library(regroup_warnings INTERFACE)
+target_compile_options(regroup_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+  -Wno-restrict>)
+
+# Sources of a room, split: <room>_config_sources, <room>_sources (the rest, without main.cc).
+function(regroup_glob_room room)
+  set(folder "${CMAKE_CURRENT_SOURCE_DIR}/src/${room}")
+  file(GLOB config CONFIGURE_DEPENDS "${folder}/*_config.cc")
+  file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cc")
+  list(REMOVE_ITEM sources ${config} "${folder}/main.cc")
+  if(LibTorch_CUDA_KERNELS)
+    file(GLOB kernels CONFIGURE_DEPENDS "${folder}/*.cu")
+    list(APPEND sources ${kernels})
+  endif()
+  set(${room}_config_sources "${config}" PARENT_SCOPE)
+  set(${room}_sources "${sources}" PARENT_SCOPE)
+endfunction()
+
+# A library of the room's own code, or an INTERFACE target while there are no sources.
+function(regroup_add_library target out_scope)
+  if("${ARGN}" STREQUAL "")
+    add_library(${target} INTERFACE)
+    set(${out_scope} INTERFACE PARENT_SCOPE)
+  else()
+    add_library(${target} STATIC ${ARGN})
+    target_link_libraries(${target} PRIVATE regroup_warnings)
+    set(${out_scope} PUBLIC PARENT_SCOPE)
+  endif()
+endfunction()
+
+# regroup_<room>_config: no LibTorch, whatever the room is. Below it: core and the config targets of the
+# rooms that this room may use.
+function(regroup_add_config_library room)
+  regroup_add_library(regroup_${room}_config scope ${${room}_config_sources})
+  target_include_directories(regroup_${room}_config ${scope} "${CMAKE_CURRENT_SOURCE_DIR}/src")
+  if(NOT room STREQUAL core)
+    target_link_libraries(regroup_${room}_config ${scope} regroup_core)
+  else()
+    target_link_libraries(regroup_core_config ${scope} ${REGROUP_core_LIBS})
+  endif()
+  foreach(below IN LISTS REGROUP_${room}_DEPS)
+    target_link_libraries(regroup_${room}_config ${scope} regroup_${below}_config)
+  endforeach()
+endfunction()
+
+function(regroup_add_room room)
+  regroup_add_library(regroup_${room} scope ${${room}_sources})
+  target_include_directories(regroup_${room} ${scope} "${CMAKE_CURRENT_SOURCE_DIR}/src")
+  target_link_libraries(regroup_${room} ${scope} regroup_${room}_config ${REGROUP_${room}_LIBS})
+  foreach(below IN LISTS REGROUP_${room}_DEPS)
+    target_link_libraries(regroup_${room} ${scope} regroup_${below})
+  endforeach()
+  if(room STREQUAL recipe)
+    foreach(below IN LISTS REGROUP_ROOMS)
+      if(NOT below MATCHES "^(recipe|pipeline|cli)$")
+        target_link_libraries(regroup_recipe ${scope} regroup_${below}_config)
+      endif()
+    endforeach()
+  endif()
+  if(NOT REGROUP_${room}_PLAIN)
+    regroup_use_libtorch(regroup_${room} ${scope})
+  endif()
+  if(scope STREQUAL PUBLIC AND IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/src/${room}/stubs")
+    target_include_directories(regroup_${room} SYSTEM PRIVATE
+      "${CMAKE_CURRENT_SOURCE_DIR}/src/${room}/stubs")
+  endif()
+endfunction()
+
+# ATen/ATen.h is precompiled once, in regroup_aten_pch, and reused: a file then costs 1.3 s less of
+# headers instead of 5.6. Reuse needs the same flags everywhere, so set flags globally, not per room.
+function(regroup_add_aten_pch)
+  set(source "${CMAKE_BINARY_DIR}/aten_pch.cc")
+  if(NOT EXISTS "${source}")
+    file(WRITE "${source}" "// Gives the precompiled header a target of its own.\n")
+  endif()
+  add_library(regroup_aten_pch OBJECT "${source}")
+  target_link_libraries(regroup_aten_pch PRIVATE LibTorch::LibTorch regroup_warnings)
+  target_precompile_headers(regroup_aten_pch PRIVATE <ATen/ATen.h>)
+endfunction()
+
+function(regroup_use_libtorch target scope)
+  target_link_libraries(${target} ${scope} LibTorch::LibTorch)
+  if(LibTorch_CUDA_KERNELS)
+    target_compile_definitions(${target} ${scope} REGROUP_CUDA_KERNELS)
+  endif()
+  if(NOT scope STREQUAL INTERFACE)
+    target_precompile_headers(${target} REUSE_FROM regroup_aten_pch)
+  endif()
+endfunction()
+
+function(regroup_add_binary)
+  set(main "${CMAKE_CURRENT_SOURCE_DIR}/src/cli/main.cc")
+  file(GLOB found CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/cli/main.cc")
+  if(NOT found)
+    return()
+  endif()
+  add_executable(regroup "${main}")
+  target_link_libraries(regroup PRIVATE regroup_cli regroup_warnings)
+  target_precompile_headers(regroup REUSE_FROM regroup_aten_pch)
+endfunction()
+
+# rooms.json: [{"room", "deps", "plain"}], read by tests/architecture.
+function(regroup_write_table)
+  set(rows "")
+  foreach(room IN LISTS REGROUP_ROOMS)
+    list(TRANSFORM REGROUP_${room}_DEPS REPLACE "(.+)" "\"\\1\"" OUTPUT_VARIABLE deps)
+    list(JOIN deps ", " deps)
+    string(TOLOWER "${REGROUP_${room}_PLAIN}" plain)
+    list(APPEND rows "  {\"room\": \"${room}\", \"plain\": ${plain}, \"deps\": [${deps}]}")
+  endforeach()
+  list(JOIN rows ",\n" rows)
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/rooms.json" CONTENT "[\n${rows}\n]\n")
+endfunction()
+
+function(regroup_rooms)
+  regroup_write_table()
+  if(REGROUP_LIBTORCH_ROOMS)
+    regroup_add_aten_pch()
+  endif()
+  foreach(room IN LISTS REGROUP_ROOMS)
+    regroup_glob_room(${room})
+    regroup_add_config_library(${room})
+    if(REGROUP_${room}_PLAIN OR REGROUP_LIBTORCH_ROOMS)
+      regroup_add_room(${room})
+    endif()
+  endforeach()
+  if(REGROUP_LIBTORCH_ROOMS)
+    regroup_add_binary()
+  endif()
+endfunction()
+
+include(Tests)

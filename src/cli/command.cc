@@ -1,0 +1,49 @@
+// Values of flags: the same spellings as in recipes.
+#include "cli/command.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "recipe/units.h"
+
+namespace regroup {
+namespace {
+
+absl::Status InRange(const Field& field, double value) {
+  if (value >= field.minimum && value <= field.maximum) return absl::OkStatus();
+  std::string expected = "expected";
+  if (!std::isinf(field.minimum)) absl::StrAppend(&expected, " at least ", field.minimum);
+  if (!std::isinf(field.maximum)) absl::StrAppend(&expected, " at most ", field.maximum);
+  return absl::InvalidArgumentError(expected);
+}
+
+}  // namespace
+
+absl::Status SetValue(const Field&, const std::string&, bool& value) {
+  value = true;
+  return absl::OkStatus();
+}
+
+absl::Status SetValue(const Field& field, const std::string& text, int64_t& value) {
+  REGROUP_ASSIGN_OR_RETURN(value, ParseCount(text));
+  return InRange(field, static_cast<double>(value));
+}
+
+absl::Status SetValue(const Field& field, const std::string& text, double& value) {
+  REGROUP_ASSIGN_OR_RETURN(value, ParseNumber(text));
+  return InRange(field, value);
+}
+
+absl::Status SetValue(const Field& field, const std::string& text, std::string& value) {
+  const std::vector<std::string>& allowed = field.one_of;
+  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected ", absl::StrJoin(allowed, " or "), DidYouMean(text, allowed)));
+  }
+  value = text;
+  return absl::OkStatus();
+}
+
+}  // namespace regroup

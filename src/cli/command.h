@@ -1,0 +1,113 @@
+// A command as data: its options struct lists its flags by the same visitors as recipes do, and one
+// place binds them. Each command has a file of its own (command_<name>.cc) with a function that
+// makes it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/fields.h"
+#include "core/status.h"
+
+namespace regroup {
+
+// Options of every command.
+struct CommonOptions {
+  std::string device;
+  std::string precision;
+  int64_t threads = 0;
+  std::optional<int64_t> seed;
+  bool quiet = false;
+  bool json = false;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("device", "auto, cpu, cuda or cuda:n"), c.device);
+    v(Field("precision", "compute type").OneOf({"fp32", "bf16"}), c.precision);
+    v(Field("threads", "threads (default: all)").AtLeast(1).AtMost(4096), c.threads);
+    v(Field("seed", "keys every random draw").AtLeast(0), c.seed);
+    v(Field("quiet", "warnings and errors only"), c.quiet);
+    v(Field("json", "machine-readable result"), c.json);
+  }
+};
+
+// One flag: "--kv-heads G" for the field kv_heads.
+struct Flag {
+  Field field{"", ""};
+  bool is_switch = false;  // takes no value
+  bool is_list = false;    // may be given several times, or take several values
+  bool positional = false;
+  std::string default_text;
+  std::function<absl::Status(const std::string&)> set;
+};
+
+struct Command {
+  std::string name;     // "bench decode" is the command decode of the group bench
+  std::string summary;  // one line
+  std::vector<std::string> examples;
+  std::vector<Flag> flags;
+  std::function<absl::Status(const CommonOptions&)> run;
+  bool hidden = false;
+};
+
+// Parsing of one value, with the field's limits. The error says what was expected.
+absl::Status SetValue(const Field& field, const std::string& text, bool& value);
+absl::Status SetValue(const Field& field, const std::string& text, int64_t& value);
+absl::Status SetValue(const Field& field, const std::string& text, double& value);
+absl::Status SetValue(const Field& field, const std::string& text, std::string& value);
+
+// Makes flags from a struct's visitor.
+class FlagCollector {
+ public:
+  explicit FlagCollector(std::vector<std::string> positionals)
+      : positionals_(std::move(positionals)) {}
+
+  template <class T>
+  void operator()(const Field& field, T& value) {
+    Flag flag;
+    flag.field = field;
+    flag.positional =
+        std::find(positionals_.begin(), positionals_.end(), field.name) != positionals_.end();
+    flag.is_switch = std::is_same_v<T, bool>;
+    if constexpr (IsOptional<T>::value) {
+      flag.set = [field, &value](const std::string& text) {
+        return SetValue(field, text, value.emplace());
+      };
+    } else if constexpr (requires { value.push_back({}); } && !std::is_same_v<T, std::string>) {
+      flag.is_list = true;
+      flag.set = [field, &value](const std::string& text) {
+        return SetValue(field, text, value.emplace_back());
+      };
+    } else {
+      const Json initial = FieldToJson(value, false);
+      const bool empty = flag.is_switch || initial == "" || initial == 0;
+      if (!empty)
+        flag.default_text = initial.is_string() ? initial.get<std::string>() : DumpJson(initial);
+      flag.set = [field, &value](const std::string& text) { return SetValue(field, text, value); };
+    }
+    flags_.push_back(std::move(flag));
+  }
+  std::vector<Flag> Take() { return std::move(flags_); }
+
+ private:
+  std::vector<std::string> positionals_;
+  std::vector<Flag> flags_;
+};
+
+// A command whose options are a T: `run` gets them filled.
+template <ConfigStruct T>
+Command MakeCommand(const std::string& name, const std::string& summary,
+                    std::vector<std::string> examples, std::vector<std::string> positionals,
+                    std::function<absl::Status(const T&, const CommonOptions&)> run) {
+  const auto options = std::make_shared<T>();
+  FlagCollector collector(std::move(positionals));
+  T::Visit(*options, collector);
+  const auto call = [options, run = std::move(run)](const CommonOptions& common) {
+    return run(*options, common);
+  };
+  return Command{name, summary, std::move(examples), collector.Take(), call, false};
+}
+
+}  // namespace regroup

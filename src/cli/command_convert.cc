@@ -1,0 +1,73 @@
+// regroup convert: merges the K/V heads of one checkpoint.
+#include <ATen/ATen.h>
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cli/commands.h"
+#include "pipeline/convert_folder.h"
+
+namespace regroup {
+namespace {
+
+struct Options {
+  std::string from, to, kv_heads;
+  std::string method = "mean";
+  std::string sites = "decoder_self,cross";
+  bool overwrite = false;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "model folder").Required(), c.from);
+    v(Field("to", "target folder: absent or empty").Required(), c.to);
+    v(Field("kv_heads", "G, or decoder_self=4,cross=2").Required(), c.kv_heads);
+    v(Field("method", "how the heads of a group become one").OneOf({"mean", "first", "random"}),
+      c.method);
+    v(Field("sites", "attention sites, with commas: encoder_self,decoder_self,cross"), c.sites);
+    v(Field("overwrite", "replace a folder that regroup wrote"), c.overwrite);
+  }
+};
+
+absl::StatusOr<std::vector<std::string>> ParseSites(const std::string& text) {
+  const std::vector<std::string> known = {"encoder_self", "decoder_self", "cross"};
+  std::vector<std::string> sites = absl::StrSplit(text, ',', absl::SkipEmpty());
+  for (const std::string& site : sites) {
+    if (std::find(known.begin(), known.end(), site) == known.end()) {
+      return UserError("--sites",
+                       absl::StrCat("there is no site \"", site, "\"", DidYouMean(site, known),
+                                    "; there are ", absl::StrJoin(known, ", ")));
+    }
+  }
+  if (sites.empty()) return UserError("--sites", "is empty: nothing would be converted");
+  return sites;
+}
+
+absl::Status Run(const Options& options, const CommonOptions& common) {
+  ConvertConfig how;
+  REGROUP_ASSIGN_OR_RETURN(how.kv_heads, ParseKvHeadsFlag(options.kv_heads));
+  REGROUP_ASSIGN_OR_RETURN(how.sites, ParseSites(options.sites));
+  how.method = options.method;
+  how.seed = static_cast<uint64_t>(common.seed.value_or(1));
+  REGROUP_ASSIGN_OR_RETURN(const ConversionReport report,
+                           ConvertFolder({options.from, options.to, how, options.overwrite}));
+  if (common.json) {
+    std::cout << DumpJson(ConversionJson(report)) << "\n";
+  } else {
+    std::cout << ConversionText(report) << "written: " << options.to << "\n";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command ConvertCommand() {
+  return MakeCommand<Options>(
+      "convert", "merges the K/V heads of one checkpoint",
+      {"regroup convert --from t5-base --to t5-base-gqa4 --kv-heads 4",
+       "regroup convert --from t5-base --to t5-base-mixed --kv-heads decoder_self=4,cross=2"},
+      {}, Run);
+}
+
+}  // namespace regroup

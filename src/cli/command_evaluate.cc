@@ -1,0 +1,77 @@
+// regroup evaluate: decodes a task's rows and scores them.
+#include <ATen/ATen.h>
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands.h"
+#include "core/files.h"
+#include "evaluate/commands.h"
+#include "pipeline/context.h"
+#include "recipe/task_file.h"
+
+namespace regroup {
+namespace {
+
+struct Options {
+  std::string task;
+  EvaluateRequest request;
+  std::optional<int64_t> bootstrap, max_length;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("model", "model folder").Required(), c.request.model);
+    v(Field("task", "a task file, or the name of a shipped one").Required(), c.task);
+    v(Field("data", "the task's rows").Required(), c.request.data);
+    v(Field("split", "name of the split in the result"), c.request.split);
+    v(Field("predictions", "file for the predictions"), c.request.predictions);
+    v(Field("max_length", "most generated tokens; default: the task's").AtLeast(1), c.max_length);
+    v(Field("bootstrap", "resamples for the intervals; default: the task's")
+          .AtLeast(0)
+          .AtMost(1000000),
+      c.bootstrap);
+  }
+};
+
+// "titles" -> configs/task/titles.yaml beside the binary; a path stays.
+absl::StatusOr<std::string> TaskPath(const std::string& task) {
+  if (FileExists(task)) return task;
+  const std::string folder = JoinPath(HomeFolder(), "configs/task");
+  const std::string shipped = JoinPath(folder, task + ".yaml");
+  if (FileExists(shipped)) return shipped;
+  std::vector<std::string> names;
+  for (const std::string& name : ListFolder(folder).value_or(std::vector<std::string>{})) {
+    if (name.ends_with(".yaml")) names.push_back(name.substr(0, name.size() - 5));
+  }
+  return UserError("--task",
+                   absl::StrCat("there is no task file \"", task, "\"", DidYouMean(task, names)));
+}
+
+absl::Status Run(const Options& options, const CommonOptions& common) {
+  REGROUP_ASSIGN_OR_RETURN(const std::string path, TaskPath(options.task));
+  Problems problems;
+  const TaskFile file = ReadTaskFile(path, problems);
+  REGROUP_RETURN_IF_ERROR(problems.ToStatus());
+  EvaluateRequest request = options.request;
+  request.task = ToTaskConfig(file);
+  if (options.bootstrap.has_value())
+    request.task.metric_options.bootstrap = static_cast<int>(*options.bootstrap);
+  if (options.max_length.has_value()) request.task.decode.max_length = *options.max_length;
+  if (!common.precision.empty()) request.precision = common.precision;
+  if (common.seed.has_value()) request.seed = static_cast<uint64_t>(*common.seed);
+  request.json = common.json;
+  return EvaluateFile(request, std::cout);
+}
+
+}  // namespace
+
+Command EvaluateCommand() {
+  return MakeCommand<Options>(
+      "evaluate", "decodes a task's rows and scores them",
+      {"regroup evaluate --model runs/quickstart/parent_titles/step-00000200 --task titles --data "
+       "test.jsonl",
+       "regroup evaluate --model my-t5 --task my_task.yaml --data test.jsonl --json"},
+      {}, Run);
+}
+
+}  // namespace regroup

@@ -1,0 +1,48 @@
+// regroup export: a folder that other software loads.
+#include <ATen/ATen.h>
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "core/log.h"
+#include "pipeline/export_folder.h"
+
+namespace regroup {
+namespace {
+
+struct Options {
+  std::string from, to;
+  bool expand_kv = false, overwrite = false;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "model folder").Required(), c.from);
+    v(Field("to", "target folder: absent or empty").Required(), c.to);
+    v(Field("expand_kv", "write a plain multi-head T5 that stock software loads"), c.expand_kv);
+    v(Field("overwrite", "replace a folder that regroup wrote"), c.overwrite);
+  }
+};
+
+absl::Status Run(const Options& options, const CommonOptions& common) {
+  REGROUP_ASSIGN_OR_RETURN(
+      const Json json, ExportFolder(ExportFolderOptions{options.from, options.to, options.expand_kv,
+                                                        options.overwrite}));
+  if (common.json) {
+    std::cout << DumpJson(json) << "\n";
+    return absl::OkStatus();
+  }
+  std::cout << "written: " << options.to << " (" << json["form"].get<std::string>() << ", "
+            << FormatCount(json["parameters"].get<int64_t>()) << " parameters)\n";
+  for (const Json& note : json["notes"]) std::cout << note.get<std::string>() << "\n";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command ExportCommand() {
+  return MakeCommand<Options>(
+      "export", "writes a Hugging Face folder, compact or expanded to plain multi-head",
+      {"regroup export --from base-gqa4 --to base-gqa4-hf --expand-kv"}, {}, Run);
+}
+
+}  // namespace regroup

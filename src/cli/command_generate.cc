@@ -1,0 +1,41 @@
+// regroup generate: decodes rows.
+#include <ATen/ATen.h>
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "evaluate/commands.h"
+
+namespace regroup {
+namespace {
+
+struct Options {
+  GenerateRequest request;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("model", "model folder").Required(), c.request.model);
+    v(Field("data", "JSON-lines rows").Required(), c.request.data);
+    v(Field("output", "file instead of standard output; the same command goes on after a kill"),
+      c.request.output);
+    DecodeConfig::Visit(c.request.decode, v);
+  }
+};
+
+absl::Status Run(const Options& options, const CommonOptions& common) {
+  GenerateRequest request = options.request;
+  if (!common.precision.empty()) request.precision = common.precision;
+  return GenerateFile(request, std::cout);
+}
+
+}  // namespace
+
+Command GenerateCommand() {
+  return MakeCommand<Options>(
+      "generate", "decodes rows",
+      {"regroup generate --model t5-base --data rows.jsonl > out.jsonl",
+       "regroup generate --model t5-base --data rows.jsonl --max-length 64 --output out.jsonl"},
+      {}, Run);
+}
+
+}  // namespace regroup

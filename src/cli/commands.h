@@ -1,0 +1,38 @@
+// Every command of the binary, one file each (command_<name>.cc).
+#pragma once
+
+#include <vector>
+
+#include "cli/command.h"
+
+namespace regroup {
+
+Command RunCommand();
+Command PlanCommand();
+Command ConvertCommand();
+Command ExportCommand();
+Command InspectCommand();
+Command ScoreCommand();
+Command GenerateCommand();
+Command EvaluateCommand();
+Command MetricsCommand();
+Command BenchDecodeCommand();
+Command TokenizeTrainCommand();
+Command TokenizeEncodeCommand();
+Command TokenizeDecodeCommand();
+Command RecipesListCommand();
+Command RecipesShowCommand();
+Command DoctorCommand();
+Command DocsCommand();
+
+// In the order of the overview.
+std::vector<Command> AllCommands();
+
+// --device, --precision and --seed as overrides of a recipe.
+std::vector<std::string> CommonOverrides(const CommonOptions& common);
+
+// The folder with recipes/ and configs/ beside or above the binary, or REGROUP_HOME; "" if there is
+// none.
+std::string HomeFolder();
+
+}  // namespace regroup

@@ -1,0 +1,117 @@
+// Which K/V heads a conversion aims at; every mistake in asking for them.
+#include "convert/convert_config.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+namespace regroup {
+namespace {
+
+constexpr char kPlace[] = "kv_heads";
+
+const std::vector<std::string>& Sites() {
+  static const auto* sites = new std::vector<std::string>{"encoder_self", "decoder_self", "cross"};
+  return *sites;
+}
+
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::Status UnknownSite(const std::string& place, const std::string& site) {
+  return UserError(place, absl::StrCat("unknown site \"", site, "\"", DidYouMean(site, Sites()),
+                                       "; the sites are ", absl::StrJoin(Sites(), ", ")));
+}
+
+std::vector<int64_t>& HeadsOf(KvHeads& heads, const std::string& site) {
+  if (site == "encoder_self") return heads.encoder_self;
+  return site == "decoder_self" ? heads.decoder_self : heads.cross;
+}
+
+// Sets one layer, or says why G is not possible there.
+absl::Status SetLayer(const std::string& place, const Json& json, int64_t& heads) {
+  if (!json.is_number_integer()) {
+    return UserError(
+        place, absl::StrCat("found ", DumpJson(json), ", expected a whole number of K/V heads"));
+  }
+  const int64_t wanted = json.get<int64_t>();
+  if (wanted < 1) return UserError(place, absl::StrCat("found ", wanted, ", expected at least 1"));
+  if (wanted > heads) {
+    return UserError(place, absl::StrCat("found ", wanted, ", but the source has ", heads,
+                                         " K/V heads there; expected at most that"));
+  }
+  if (heads % wanted != 0) {
+    return UserError(place, absl::StrCat("found ", wanted, ", which does not divide the source's ",
+                                         heads, " K/V heads"));
+  }
+  heads = wanted;
+  return absl::OkStatus();
+}
+
+absl::Status SetSite(const std::string& place, const Json& json, std::vector<int64_t>& layers) {
+  if (json.is_array() && json.size() != layers.size()) {
+    return UserError(place, absl::StrCat("found a list of ", json.size(), ", expected ",
+                                         layers.size(), " numbers, one per layer"));
+  }
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    const std::string where = json.is_array() ? absl::StrCat(place, "[", layer, "]") : place;
+    REGROUP_RETURN_IF_ERROR(SetLayer(where, json.is_array() ? json[layer] : json, layers[layer]));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text) {
+  const std::string place = absl::StrCat("--kv-heads ", text);
+  int64_t heads = 0;
+  if (absl::SimpleAtoi(text, &heads)) return Json(heads);
+  Json json = Json::object();
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const std::vector<std::string> pair = absl::StrSplit(part, '=');
+    if (pair.size() != 2 || !absl::SimpleAtoi(pair[1], &heads)) {
+      return UserError(
+          place,
+          "expected a number, or site=number[,site=number], for example decoder_self=4,cross=2");
+    }
+    if (!Contains(Sites(), pair[0])) return UnknownSite(place, pair[0]);
+    if (json.contains(pair[0]))
+      return UserError(place, absl::StrCat("the site ", pair[0], " is named twice"));
+    json[pair[0]] = heads;
+  }
+  return json;
+}
+
+absl::StatusOr<KvHeads> TargetKvHeads(const T5Config& source, const ConvertConfig& config) {
+  for (const std::string& site : config.sites) {
+    if (!Contains(Sites(), site)) return UnknownSite("sites", site);
+  }
+  if (config.sites.empty())
+    return UserError("sites", "is empty; name at least one of encoder_self, decoder_self, cross");
+  KvHeads target = source.kv_heads;
+  if (!config.kv_heads.is_object()) {
+    for (const std::string& site : config.sites) {
+      REGROUP_RETURN_IF_ERROR(
+          SetSite(absl::StrCat(kPlace, " (", site, ")"), config.kv_heads, HeadsOf(target, site)));
+    }
+    return target;
+  }
+  for (const auto& [site, value] : config.kv_heads.items()) {
+    const std::string place = absl::StrCat(kPlace, ".", site);
+    if (!Contains(Sites(), site)) return UnknownSite(place, site);
+    if (!Contains(config.sites, site)) {
+      return UserError(place, absl::StrCat("the site is not among the sites to convert (",
+                                           absl::StrJoin(config.sites, ", "),
+                                           "); add it to `sites` or leave it out here"));
+    }
+    REGROUP_RETURN_IF_ERROR(SetSite(place, value, HeadsOf(target, site)));
+  }
+  return target;
+}
+
+}  // namespace regroup

@@ -1,0 +1,55 @@
+// Files: whole reads, atomic writes and folder publication, mapping, hashes. Used by every room that touches disk.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/status.h"
+
+namespace regroup {
+
+bool FileExists(const std::string& path);
+bool FolderExists(const std::string& path);
+// Names in a folder, sorted.
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
+absl::Status MakeFolders(const std::string& path);
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+std::string JoinPath(const std::string& folder, const std::string& name);  // name absolute: name itself
+std::string ParentFolder(const std::string& path);
+std::string BaseName(const std::string& path);
+
+// Writes to a neighbour file, syncs, renames: readers see the old content or the new, never a part.
+absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
+
+// Fills `target` by `fill(temporary folder)`, then syncs every file and renames the folder into place.
+// `target` must not exist (a folder left by a killed run under the temporary name is removed first).
+absl::Status PublishFolder(const std::string& target, const std::function<absl::Status(const std::string&)>& fill);
+
+// A read-only mapping of a whole file; the memory lives as long as the object.
+class MappedFile {
+ public:
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  const std::byte* data() const { return data_; }
+  size_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  MappedFile(std::string path, const std::byte* data, size_t size);
+  std::string path_;
+  const std::byte* data_;
+  size_t size_;
+};
+
+// XXH3 of 128 bits as 32 hex digits: finds damage and identifies content; not a defence against forgery.
+std::string HashBytes(std::string_view content);
+absl::StatusOr<std::string> HashFile(const std::string& path);
+
+}  // namespace regroup

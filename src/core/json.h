@@ -1,0 +1,22 @@
+// JSON for the whole house: nlohmann's ordered_json (keys keep the order in which they were written).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/status.h"
+
+namespace regroup {
+
+using Json = nlohmann::ordered_json;
+
+// Parses `text`; a syntax error is a UserError at `place` with the position. Rejects duplicate keys.
+absl::StatusOr<Json> ParseJson(const std::string& text, const std::string& place);
+absl::StatusOr<Json> ReadJsonFile(const std::string& path);
+
+// Compact one-line form; invalid UTF-8 in strings is replaced by U+FFFD, never thrown on.
+std::string DumpJson(const Json& json);
+// Indented by 2, with a final newline (files that people read).
+std::string DumpJsonPretty(const Json& json);
+
+}  // namespace regroup

@@ -1,0 +1,35 @@
+// Signal flag; async-signal-safe handlers.
+#include "core/stop.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+
+namespace regroup {
+namespace {
+
+std::atomic<int> stop_signal{0};
+
+void OnSignal(int signal) {
+  if (stop_signal.exchange(signal) != 0) ::_exit(128 + signal);
+}
+
+}  // namespace
+
+void InstallStopHandlers() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+bool StopRequested() { return stop_signal.load() != 0; }
+int StopSignal() { return stop_signal.load(); }
+void RequestStop(int signal) { stop_signal.store(signal); }
+
+absl::Status StoppedStatus() { return absl::CancelledError("stopped by a signal; the same command goes on from here"); }
+bool IsStopped(const absl::Status& status) { return absl::IsCancelled(status); }
+
+}  // namespace regroup

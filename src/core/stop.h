@@ -1,0 +1,18 @@
+// Polite stopping: SIGINT and SIGTERM raise a flag that loops poll; the second signal ends the process at once.
+// `cli` installs the handlers; train, decode and data loops ask StopRequested().
+#pragma once
+
+#include "core/status.h"
+
+namespace regroup {
+
+void InstallStopHandlers();
+bool StopRequested();
+int StopSignal();  // 0, SIGINT or SIGTERM
+// For tests: raises the flag as the signal would.
+void RequestStop(int signal);
+// The status that a loop returns once its state was saved; `cli` turns it into exit code 128 + signal.
+absl::Status StoppedStatus();
+bool IsStopped(const absl::Status& status);
+
+}  // namespace regroup

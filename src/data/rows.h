@@ -1,0 +1,47 @@
+// Rows on disk (contract: "Rows and text") and tasks over them. `evaluate`, `train` (through
+// streams) and `cli` use it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/status.h"
+#include "data/data_config.h"
+#include "data/example_stream.h"
+#include "text/tokenizer.h"
+
+namespace regroup {
+
+// One evaluated row: ids to feed, texts to score against.
+struct Row {
+  Example example;          // .id: the row's id as text; target_ids empty if the row has no target
+  Json id;                  // as given, or the row's number
+  std::string source_text;  // "" for rows of ids
+  std::vector<std::string> references;  // empty for rows of ids
+  bool truncated = false;               // the source was cut to the task's length
+  bool target_truncated = false;        // so was the target that trains
+};
+
+// JSON-lines rows {"id"?, "input", "target"|"targets"} or {"id"?, "input_ids", "target_ids"}: calls
+// `use` in order. Source and target may be given in either form; other keys are ignored. Ids stand
+// as they are, text gets EOS. `tokenizer` may be null if all rows hold ids. A bad row is a
+// UserError naming file and line.
+absl::Status ForEachRow(const std::string& path, const Tokenizer* tokenizer, int64_t vocab_size,
+                        const std::function<absl::Status(Row)>& use);
+
+// All rows of a task file's data in file order (reader jsonl | tsv | parallel | squad, see
+// task_readers.h), template applied (template.h), cut to lengths with EOS last. A row's id is its
+// field "id", else its number. UserError for a row that does not fit (file:line) and for a file
+// without rows.
+absl::StatusOr<std::vector<Row>> ReadTaskRows(const TextTaskConfig& task, const std::string& path,
+                                              const Tokenizer& tokenizer);
+
+// Endless stream over rows (at least one): epoch e is the permutation keyed by (seed, e). Seeking
+// needs no hint.
+std::unique_ptr<ExampleStream> MakeTaskStream(std::vector<Row> rows, Json fingerprint,
+                                              uint64_t seed);
+
+}  // namespace regroup

@@ -1,0 +1,82 @@
+// Unpadded encoder. See encoder.h.
+#include "decode/encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "decode/sublayers.h"
+#include "ops/relative_bias.h"
+
+namespace regroup {
+namespace {
+
+at::Tensor JoinIds(std::span<const std::vector<int32_t>> sources, at::Device device) {
+  int64_t tokens = 0;
+  for (const auto& source : sources) tokens += static_cast<int64_t>(source.size());
+  at::Tensor ids = at::empty({tokens}, at::kLong);
+  int64_t* next = ids.mutable_data_ptr<int64_t>();
+  for (const auto& source : sources) next = std::copy(source.begin(), source.end(), next);
+  return ids.to(device);
+}
+
+// softmax(q k^T + bias) v for each run of equally long rows; result [tokens, h*e].
+at::Tensor AttendRuns(const AttentionWeights& w, const T5Config& config, const at::Tensor& normed,
+                      const at::Tensor& bias_1hss, std::span<const LengthRun> runs) {
+  const int64_t heads = config.num_heads;
+  const int64_t width = config.d_kv;
+  const at::Tensor query = at::mm(normed, w.query_dx);
+  const at::Tensor key_value = at::mm(normed, w.key_value);
+  at::Tensor context = at::empty_like(query);
+  for (const LengthRun& run : runs) {
+    const int64_t n = run.rows * run.length;
+    const at::Tensor q_bhse =
+        query.narrow(0, run.token, n).view({run.rows, run.length, heads, width}).transpose(1, 2);
+    const at::Tensor kv =
+        key_value.narrow(0, run.token, n).view({run.rows, run.length, 2, w.groups, width});
+    const at::Tensor bias = bias_1hss.narrow(2, 0, run.length).narrow(3, 0, run.length);
+    const at::Tensor out_bhse = at::scaled_dot_product_attention(
+        q_bhse, kv.select(2, 0).transpose(1, 2), kv.select(2, 1).transpose(1, 2), bias,
+        /*dropout_p=*/0.0, /*is_causal=*/false, /*scale=*/1.0, /*enable_gqa=*/w.groups != heads);
+    context.narrow(0, run.token, n)
+        .view({run.rows, run.length, heads, width})
+        .copy_(out_bhse.transpose(1, 2));
+  }
+  return context;
+}
+
+}  // namespace
+
+std::vector<LengthRun> FindLengthRuns(std::span<const std::vector<int32_t>> sources) {
+  std::vector<LengthRun> runs;
+  int64_t token = 0;
+  for (size_t row = 0; row < sources.size(); ++row) {
+    const int64_t length = static_cast<int64_t>(sources[row].size());
+    if (runs.empty() || runs.back().length != length) {
+      runs.push_back({static_cast<int64_t>(row), 0, length, token});
+    }
+    ++runs.back().rows;
+    token += length;
+  }
+  return runs;
+}
+
+at::Tensor EncodeRows(const PackedWeights& weights, std::span<const std::vector<int32_t>> sources) {
+  const double epsilon = weights.config.layer_norm_epsilon;
+  const std::vector<LengthRun> runs = FindLengthRuns(sources);
+  int64_t longest = 0;
+  for (const LengthRun& run : runs) longest = std::max(longest, run.length);
+  const RelativeBuckets buckets = {true, weights.config.relative_attention_num_buckets,
+                                   weights.config.relative_attention_max_distance};
+  const at::Tensor bias_1hss = RelativeBias(weights.encoder_bias, longest, longest, buckets);
+  const at::Tensor ids = JoinIds(sources, weights.embedding_vd.device());
+  at::Tensor x = weights.embedding_vd.index_select(0, ids);
+  for (const EncoderLayerWeights& layer : weights.encoder) {
+    const at::Tensor normed = InferenceRmsNorm(x, layer.self.norm_d, epsilon);
+    x.addmm_(AttendRuns(layer.self, weights.config, normed, bias_1hss, runs), layer.self.output_xd);
+    AddFeedForward(layer.feed_forward, epsilon, x);
+  }
+  return InferenceRmsNorm(x, weights.encoder_norm_d, epsilon);
+}
+
+}  // namespace regroup

@@ -1,0 +1,196 @@
+// Engine: encoder, then greedy steps until every row has ended. See engine.h.
+#include "decode/engine.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "core/stop.h"
+#include "decode/decoder.h"
+#include "decode/encoder.h"
+#include "decode/packed_weights.h"
+
+namespace regroup {
+namespace {
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+struct Picks {
+  at::Tensor ids_b;       // int64, on the CPU
+  at::Tensor log_prob_b;  // fp64, on the CPU
+};
+
+// The likeliest id of each row and its log-probability (fp32, fp64 for fp64 logits); the first of
+// equals.
+Picks PickGreedy(const at::Tensor& logits_bv) {
+  const bool narrow = logits_bv.scalar_type() == at::kBFloat16;
+  const at::Tensor logits = narrow ? logits_bv.to(at::kFloat) : logits_bv;
+  const at::Tensor ids = logits.argmax(-1);
+  const at::Tensor log_prob = at::log_softmax(logits, -1).gather(1, ids.unsqueeze(1)).squeeze(1);
+  return {ids.cpu(), log_prob.to(at::kDouble).cpu()};
+}
+
+// Hypotheses that grow: which row of the batch each row of the caches belongs to, and what it has
+// so far.
+class GreedySearch {
+ public:
+  GreedySearch(size_t rows, int64_t eos, int64_t max_length, const DecodeConfig& options)
+      : hypotheses_(rows),
+        finished_(rows, false),
+        row_of_(rows),
+        eos_(eos),
+        max_length_(max_length),
+        options_(options) {
+    for (size_t row = 0; row < rows; ++row) row_of_[row] = row;
+    live_ = rows;
+  }
+
+  bool done() const { return live_ == 0; }
+
+  // Takes one step's picks and returns what each cache row is fed next (0 for a finished one).
+  at::Tensor Take(const Picks& picks) {
+    at::Tensor next = picks.ids_b;
+    int64_t* ids = next.mutable_data_ptr<int64_t>();
+    const double* log_prob = picks.log_prob_b.const_data_ptr<double>();
+    for (size_t i = 0; i < row_of_.size(); ++i) {
+      const size_t row = row_of_[i];
+      if (finished_[row]) {
+        ids[i] = 0;
+        continue;
+      }
+      Hypothesis& hypothesis = hypotheses_[row];
+      hypothesis.ids.push_back(static_cast<int32_t>(ids[i]));
+      hypothesis.score += log_prob[i];
+      const bool ended = ids[i] == eos_ && !options_.ignore_eos;
+      const bool full = static_cast<int64_t>(hypothesis.ids.size()) == max_length_;
+      if (ended || full) Finish(row, ended);
+    }
+    return next;
+  }
+
+  // Rows of the caches still wanted, or an undefined tensor while at least half of them are live:
+  // what dropping costs (a copy of what stays) is then paid back by the steps that follow.
+  at::Tensor Shrink() {
+    if (live_ * 2 > row_of_.size() || live_ == 0) return {};
+    std::vector<size_t> kept;
+    std::vector<int64_t> places;
+    for (size_t i = 0; i < row_of_.size(); ++i) {
+      if (finished_[row_of_[i]]) continue;
+      kept.push_back(row_of_[i]);
+      places.push_back(static_cast<int64_t>(i));
+    }
+    row_of_ = std::move(kept);
+    return at::tensor(places, at::kLong);
+  }
+
+  std::vector<Hypothesis> Result() { return std::move(hypotheses_); }
+
+ private:
+  void Finish(size_t row, bool ended) {
+    Hypothesis& hypothesis = hypotheses_[row];
+    const double length = static_cast<double>(hypothesis.ids.size());
+    hypothesis.score /= std::pow(length, options_.length_penalty);
+    hypothesis.at_length_limit = !ended;
+    finished_[row] = true;
+    --live_;
+  }
+
+  std::vector<Hypothesis> hypotheses_;
+  std::vector<bool> finished_;
+  std::vector<size_t> row_of_;  // of each cache row
+  size_t live_ = 0;
+  int64_t eos_, max_length_;
+  const DecodeConfig& options_;
+};
+
+class GreedyEngine final : public Engine {
+ public:
+  explicit GreedyEngine(PackedWeights weights) : weights_(std::move(weights)) {}
+
+  absl::StatusOr<std::vector<Hypothesis>> Generate(std::span<const std::vector<int32_t>> sources,
+                                                   int64_t max_length, const DecodeConfig& options,
+                                                   DecodeTimes* times) const override {
+    REGROUP_CHECK(!sources.empty() && max_length >= 1 && options.beams == 1);
+    const c10::InferenceMode inference;
+    DecodeTimes spent;
+    const auto start = std::chrono::steady_clock::now();
+    DecoderState state = Prepare(sources, max_length);
+    spent.encoder_seconds = SecondsSince(start);
+
+    GreedySearch search(sources.size(), config().eos_token_id, max_length, options);
+    at::Tensor ids = FirstIds(state.rows());
+    while (!search.done()) {
+      if (StopRequested()) return StoppedStatus();
+      const auto step_start = std::chrono::steady_clock::now();
+      ids = search.Take(PickGreedy(state.Step(ids)));
+      if (const at::Tensor kept = search.Shrink(); kept.defined()) {
+        state.KeepRows(kept.to(device()));
+        ids = ids.index_select(0, kept);
+      }
+      ids = ids.to(device());
+      spent.step_seconds.push_back(SecondsSince(step_start));
+    }
+    if (times != nullptr) times->Add(spent);
+    return search.Result();
+  }
+
+  at::Tensor ForcedLogits(std::span<const std::vector<int32_t>> sources,
+                          const at::Tensor& input_bt) const override {
+    const c10::InferenceMode inference;
+    DecoderState state = Prepare(sources, input_bt.size(1));
+    std::vector<at::Tensor> logits;
+    for (int64_t t = 0; t < input_bt.size(1); ++t)
+      logits.push_back(state.Step(input_bt.select(1, t)));
+    return at::stack(logits, 1);
+  }
+
+  int64_t KvBytes(int64_t rows, int64_t source_length, int64_t max_length) const override {
+    return rows * (SiteBytes(config().kv_heads.decoder_self) * max_length +
+                   SiteBytes(config().kv_heads.cross) * source_length);
+  }
+  int64_t KvBytesPerPosition() const override { return KvBytes(1, 1, 1); }
+  int64_t DecoderBytes() const override { return weights_.DecoderBytes(); }
+  const T5Config& config() const override { return weights_.config; }
+
+ private:
+  c10::Device device() const { return weights_.embedding_vd.device(); }
+  int64_t SiteBytes(const std::vector<int64_t>& groups) const {
+    return regroup::KvBytesPerPosition(groups, config().d_kv,
+                                       static_cast<int64_t>(c10::elementSize(weights_.compute)));
+  }
+  at::Tensor FirstIds(int64_t rows) const {
+    return at::full({rows}, config().decoder_start_token_id,
+                    at::TensorOptions(at::kLong).device(device()));
+  }
+  DecoderState Prepare(std::span<const std::vector<int32_t>> sources, int64_t max_length) const {
+    return {weights_, EncodeRows(weights_, sources), FindLengthRuns(sources), max_length};
+  }
+
+  PackedWeights weights_;
+};
+
+}  // namespace
+
+double DecodeTimes::decode_seconds() const {
+  double sum = 0;
+  for (const double seconds : step_seconds) sum += seconds;
+  return sum;
+}
+
+void DecodeTimes::Add(const DecodeTimes& more) {
+  encoder_seconds += more.encoder_seconds;
+  step_seconds.insert(step_seconds.end(), more.step_seconds.begin(), more.step_seconds.end());
+}
+
+std::unique_ptr<Engine> Engine::Create(const T5Config& config, const StateDict& weights,
+                                       at::ScalarType compute) {
+  return std::make_unique<GreedyEngine>(PackWeights(config, weights, compute));
+}
+
+}  // namespace regroup

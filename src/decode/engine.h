@@ -1,0 +1,68 @@
+// The inference engine: encoder, greedy decoding with K/V caches of G heads in self- and
+// cross-attention, never expanded. Reads (T5Config, StateDict). evaluate, bench and the Validator
+// use it. Parity: ids and scores of Hugging Face `generate` with one beam.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/json.h"
+#include "core/status.h"
+#include "decode/decode_config.h"
+#include "model/model_config.h"
+#include "model/state_dict.h"
+
+namespace regroup {
+
+struct Hypothesis {
+  std::vector<int32_t> ids;  // without the start token; ends with EOS if one was generated
+  double score = 0;          // sum of log-probabilities / n^length_penalty, n with EOS
+  bool at_length_limit = false;
+};
+
+struct DecodeTimes {
+  double encoder_seconds = 0;        // encoder and the cross caches' filling
+  std::vector<double> step_seconds;  // every decoder step, picking included
+  double decode_seconds() const;
+  void Add(const DecodeTimes& more);
+};
+
+class Engine {
+ public:
+  // compute: kFloat, kBFloat16 or kDouble; packs copies of the weights, on their device.
+  static std::unique_ptr<Engine> Create(const T5Config& config, const StateDict& weights,
+                                        at::ScalarType compute);
+  virtual ~Engine() = default;
+  // One batch; result in the order of `sources` (not empty, none of them empty). Ids do not depend
+  // on how rows are batched (fp32). Adds to `times` unless it is null. Returns StoppedStatus() if a
+  // signal came.
+  virtual absl::StatusOr<std::vector<Hypothesis>> Generate(
+      std::span<const std::vector<int32_t>> sources, int64_t max_length,
+      const DecodeConfig& options, DecodeTimes* times) const = 0;
+  // Logits [b, t, v] of the cached decoder fed with `input_bt` (int64, start token first): what
+  // tests compare with the full forward pass of `model`.
+  virtual at::Tensor ForcedLogits(std::span<const std::vector<int32_t>> sources,
+                                  const at::Tensor& input_bt) const = 0;
+  // Bytes that K and V of one batch occupy: self [b, G, max_length, e] + cross [b, G, s, e] per
+  // layer, times two.
+  virtual int64_t KvBytes(int64_t rows, int64_t source_length, int64_t max_length) const = 0;
+  virtual int64_t KvBytesPerPosition() const = 0;  // self + cross, one position each, all layers
+  virtual int64_t DecoderBytes() const = 0;        // weights that one step reads
+  virtual const T5Config& config() const = 0;
+};
+
+// Rows sorted by length into batches of at most options.batch_tokens; calls `done(row index,
+// hypothesis)` batch by batch.
+absl::Status GenerateAll(const Engine& engine, const std::vector<std::vector<int32_t>>& sources,
+                         int64_t max_length, const DecodeConfig& options, DecodeTimes* times,
+                         const std::function<absl::Status(size_t, Hypothesis)>& done);
+
+// Contract's default: generation_config max_new_tokens, else max_length - 1, else 128.
+int64_t DefaultMaxLength(const Json& generation_config);
+
+}  // namespace regroup

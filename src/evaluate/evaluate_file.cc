@@ -1,0 +1,71 @@
+// The command `evaluate`. See commands.h.
+#include <ATen/ATen.h>
+
+#include <ostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "checkpoint/hf_folder.h"
+#include "core/files.h"
+#include "evaluate/commands.h"
+#include "evaluate/score.h"
+
+namespace regroup {
+namespace {
+
+absl::StatusOr<double> TeacherForcedLoss(const HfModel& model, at::ScalarType compute,
+                                         const std::vector<Row>& rows) {
+  StateDict masters;
+  for (const auto& [name, tensor] : model.weights) masters[name] = tensor.to(at::kFloat);
+  std::vector<Example> examples;
+  for (const Row& row : rows) examples.push_back(row.example);
+  const T5Model scorer(model.config, std::move(masters), compute);
+  REGROUP_ASSIGN_OR_RETURN(const auto scores, ScoreExamples(scorer, examples, kScoreBatchTokens));
+  return SumScores(scores).loss();
+}
+
+void PrintTable(const TaskEvaluation& result, const std::string& predictions, std::ostream& out) {
+  out << absl::StrFormat("%s, %s, %d rows\n", result.task, result.split, result.rows);
+  for (const auto& [name, value] : result.metrics) {
+    out << absl::StrFormat("  %-12s %7.2f", name, value);
+    if (const auto found = result.interval.find(name); found != result.interval.end()) {
+      out << absl::StrFormat("  [%.2f, %.2f]", found->second.first, found->second.second);
+    }
+    out << absl::StrFormat("  shuffled references %.2f\n", result.shuffled.at(name));
+  }
+  out << absl::StrFormat(
+      "  loss %.4f per token; %.2f ms per sample (encoder %.2f s, decoder %.2f s)\n", result.loss,
+      result.ms_per_sample, result.times.encoder_seconds, result.times.decode_seconds());
+  out << absl::StrFormat(
+      "  %d inputs cut, %d outputs at the length limit, %d empty; predictions: %s\n",
+      result.truncated_inputs, result.at_length_limit, result.empty_outputs, predictions);
+}
+
+}  // namespace
+
+absl::Status EvaluateFile(const EvaluateRequest& request, std::ostream& out) {
+  REGROUP_ASSIGN_OR_RETURN(const at::ScalarType compute, ComputeType(request.precision));
+  REGROUP_ASSIGN_OR_RETURN(const HfModel model, LoadHfFolder(request.model));
+  REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(request.model));
+  REGROUP_ASSIGN_OR_RETURN(const std::vector<Row> rows,
+                           ReadTaskRows(request.task.text, request.data, *tokenizer));
+  const auto engine = Engine::Create(model.config, model.weights, compute);
+  REGROUP_ASSIGN_OR_RETURN(TaskEvaluation result, EvaluateTask(request.task, rows, request.split,
+                                                               *engine, *tokenizer, request.seed));
+  REGROUP_ASSIGN_OR_RETURN(result.loss, TeacherForcedLoss(model, compute, rows));
+  std::string predictions = request.predictions;
+  if (predictions.empty()) {
+    predictions =
+        absl::StrCat(BaseName(request.model), ".", request.task.text.name, ".predictions.jsonl");
+  }
+  REGROUP_RETURN_IF_ERROR(WriteFileAtomically(predictions, PredictionLines(result, rows)));
+  if (request.json) {
+    out << DumpJson(EvaluationToJson(result, predictions)) << "\n";
+  } else {
+    PrintTable(result, predictions, out);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace regroup

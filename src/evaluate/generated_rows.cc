@@ -1,0 +1,94 @@
+// A resumable file of result lines. See generated_rows.h.
+#include "evaluate/generated_rows.h"
+
+#include <filesystem>
+#include <ostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/files.h"
+#include "core/log.h"
+
+namespace regroup {
+namespace {
+
+std::string SettingsPath(const std::string& path) { return path + ".run.json"; }
+
+// What began the file must be what goes on with it.
+absl::Status CheckSettings(const std::string& path, const Json& settings) {
+  if (!FileExists(SettingsPath(path))) {
+    LogWarning(absl::StrCat(path, " exists without ", SettingsPath(path),
+                            ": only its row ids are compared before going on"));
+    return absl::OkStatus();
+  }
+  REGROUP_ASSIGN_OR_RETURN(const Json before, ReadJsonFile(SettingsPath(path)));
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : settings.items()) {
+    if (!before.contains(key) || before[key] != value) changed.push_back(key);
+  }
+  if (changed.empty()) return absl::OkStatus();
+  return UserError(
+      path, absl::StrCat("was begun with another ", absl::StrJoin(changed, ", "),
+                         "; remove it (and ", SettingsPath(path), ") or name another --output"));
+}
+
+}  // namespace
+
+absl::Status GeneratedRows::ReadFinished() {
+  REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path_));
+  size_t begin = 0;
+  for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const std::string place = absl::StrCat(path_, ":", ids_.size() + 1);
+    const absl::StatusOr<Json> line = ParseJson(text.substr(begin, end - begin), place);
+    if (!line.ok() && end + 1 == text.size()) break;  // torn, with a newline from elsewhere
+    const bool ours =
+        line.ok() && line->is_object() && line->contains("id") && line->contains("output_ids");
+    if (!ours) return UserError(place, "is no line of `generate`; name another --output");
+    ids_.push_back((*line)["id"]);
+  }
+  if (begin == text.size()) return absl::OkStatus();
+  std::error_code error;
+  std::filesystem::resize_file(path_, begin, error);
+  return error ? RunError(path_,
+                          absl::StrCat("the torn last line cannot be cut off: ", error.message()))
+               : absl::OkStatus();
+}
+
+absl::StatusOr<GeneratedRows> GeneratedRows::Open(const std::string& path, const Json& settings,
+                                                  std::ostream& out) {
+  if (path.empty()) return GeneratedRows("", &out);
+  GeneratedRows rows(path, nullptr);
+  if (FileExists(path)) {
+    REGROUP_RETURN_IF_ERROR(rows.ReadFinished());
+    if (rows.finished() > 0) {
+      REGROUP_RETURN_IF_ERROR(CheckSettings(path, settings));
+      LogInfo(absl::StrCat(path, ": goes on behind ", rows.finished(), " finished rows"));
+    }
+  }
+  REGROUP_RETURN_IF_ERROR(WriteFileAtomically(SettingsPath(path), DumpJsonPretty(settings)));
+  rows.file_.open(path, std::ios::app | std::ios::binary);
+  if (!rows.file_) return UserError(path, "cannot be opened for writing");
+  return rows;
+}
+
+absl::Status GeneratedRows::CheckId(size_t index, const Json& id) const {
+  if (ids_[index] == id) return absl::OkStatus();
+  return UserError(absl::StrCat(path_, ":", index + 1),
+                   absl::StrCat("holds the row with id ", DumpJson(ids_[index]), ", the data has ",
+                                DumpJson(id), " there; remove the file or name another --output"));
+}
+
+void GeneratedRows::Append(const Json& line) {
+  (out_ != nullptr ? *out_ : file_) << DumpJson(line) << "\n";
+}
+
+absl::Status GeneratedRows::Flush() {
+  std::ostream& stream = out_ != nullptr ? *out_ : file_;
+  stream.flush();
+  if (stream) return absl::OkStatus();
+  return RunError(path_.empty() ? "standard output" : path_,
+                  "a row cannot be written (is the disk full?)");
+}
+
+}  // namespace regroup

@@ -1,0 +1,122 @@
+// Tokenizers of sacreBLEU 2.6: 13a is mteval-v13a, intl is mteval-v14 with Unicode classes. Each
+// Substitute below is one regular expression of the reference, with its rule that matches do not
+// overlap.
+#include "metrics/bleu_tokenize.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "metrics/unicode.h"
+
+namespace regroup {
+namespace {
+
+bool IsAsciiDigit(char32_t c) { return c >= U'0' && c <= U'9'; }
+bool IsNotAsciiDigit(char32_t c) { return !IsAsciiDigit(c); }
+bool IsPeriodOrComma(char32_t c) { return c == U'.' || c == U','; }
+bool IsDash(char32_t c) { return c == U'-'; }
+bool IsNotNumber(char32_t c) { return !IsNumber(c); }
+
+// [\{-\~\[-\` -\&\(-\+\:-\@\/]: ASCII punctuation and space, without ' , - and period.
+bool Is13aSymbol(char32_t c) {
+  return (c >= U'{' && c <= U'~') || (c >= U'[' && c <= U'`') || (c >= U' ' && c <= U'&') ||
+         (c >= U'(' && c <= U'+') || (c >= U':' && c <= U'@') || c == U'/';
+}
+
+// (class) -> " \1 "
+template <typename Class>
+std::u32string SurroundEach(std::u32string_view text, Class matches) {
+  std::u32string out;
+  out.reserve(text.size() * 2);
+  for (const char32_t c : text) {
+    if (matches(c)) {
+      out.append({U' ', c, U' '});
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+// (first)(second) -> "\1 \2 " when `space_inside`, else " \1 \2". Matches are found from the left
+// without overlap.
+template <typename First, typename Second>
+std::u32string SubstitutePairs(std::u32string_view text, First first, Second second,
+                               bool space_inside) {
+  std::u32string out;
+  out.reserve(text.size() * 2);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i + 1 == text.size() || !first(text[i]) || !second(text[i + 1])) {
+      out.push_back(text[i]);
+      continue;
+    }
+    if (space_inside) {
+      out.append({text[i], U' ', text[i + 1], U' '});
+    } else {
+      out.append({U' ', text[i], U' ', text[i + 1]});
+    }
+    ++i;
+  }
+  return out;
+}
+
+void ReplaceAll(std::u32string& text, std::u32string_view from, std::u32string_view to) {
+  for (size_t at = text.find(from); at != std::u32string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+std::u32string Tokenize13a(std::u32string_view segment) {
+  std::u32string text(segment);
+  ReplaceAll(text, U"<skipped>", U"");
+  ReplaceAll(text, U"-\n", U"");
+  ReplaceAll(text, U"\n", U" ");
+  ReplaceAll(text, U"&quot;", U"\"");
+  ReplaceAll(text, U"&amp;", U"&");
+  ReplaceAll(text, U"&lt;", U"<");
+  ReplaceAll(text, U"&gt;", U">");
+  text = SurroundEach(U" " + text + U" ", Is13aSymbol);
+  text = SubstitutePairs(text, IsNotAsciiDigit, IsPeriodOrComma, true);
+  text = SubstitutePairs(text, IsPeriodOrComma, IsNotAsciiDigit, false);
+  return SubstitutePairs(text, IsAsciiDigit, IsDash, true);
+}
+
+std::u32string TokenizeIntl(std::u32string_view segment) {
+  std::u32string text = SubstitutePairs(segment, IsNotNumber, IsPunctuation, true);
+  text = SubstitutePairs(text, IsPunctuation, IsNotNumber, false);
+  return SurroundEach(text, IsSymbol);
+}
+
+}  // namespace
+
+const std::vector<std::string>& BleuTokenizerNames() {
+  static const auto& names = *new std::vector<std::string>{"13a", "intl", "char", "none"};
+  return names;
+}
+
+absl::StatusOr<BleuTokenizer> ParseBleuTokenizer(const std::string& name) {
+  const auto& names = BleuTokenizerNames();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<BleuTokenizer>(found - names.begin());
+  return UserError("tokenize",
+                   absl::StrCat("\"", name, "\" is no BLEU tokenizer", DidYouMean(name, names),
+                                "; choose one of ", absl::StrJoin(names, ", ")));
+}
+
+std::u32string SeparateTokens(std::u32string_view segment, BleuTokenizer tokenizer) {
+  switch (tokenizer) {
+    case BleuTokenizer::k13a:
+      return Tokenize13a(segment);
+    case BleuTokenizer::kIntl:
+      return TokenizeIntl(segment);
+    case BleuTokenizer::kChar:
+      return SurroundEach(segment, [](char32_t) { return true; });
+    case BleuTokenizer::kNone:
+      break;
+  }
+  return std::u32string(segment);
+}
+
+}  // namespace regroup

@@ -1,0 +1,18 @@
+// Longest common subsequences with the choices of rouge_score, which decide ROUGE-Lsum. Used by
+// rouge.cc.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace regroup {
+
+// Length of a longest common subsequence, in memory linear in its length.
+int64_t LcsLength(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b);
+
+// Marks in `hit` (of the size of `reference`) the positions of the one longest common subsequence
+// that backtracking from the end finds: a step to the left only where that is strictly longer.
+void MarkLcs(const std::vector<uint32_t>& reference, const std::vector<uint32_t>& candidate,
+             std::vector<bool>& hit);
+
+}  // namespace regroup

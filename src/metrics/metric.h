@@ -1,0 +1,74 @@
+// The one door of this room: text against text by the name of a metric, on the 0-100 scale, with
+// intervals. Called by the `metrics` command, by evaluate and by validation during fine-tuning.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+#include "core/status.h"
+#include "metrics/bootstrap.h"
+
+namespace regroup {
+
+struct MetricOptions {
+  std::string tokenize = "13a";     // bleu: 13a, intl, char, none
+  bool lowercase = false;           // bleu, chrf
+  bool stemmer = false;             // rouge
+  bool sentence_split_dot = false;  // rouge: T5's rule that " . " ends a sentence
+  int bootstrap = 0;                // resamples for 95% intervals; 0 = none
+  uint64_t seed = 0;
+};
+
+// Rows to be scored; row i is predictions[i] against any of references[i].
+struct MetricInput {
+  std::vector<std::string> predictions;
+  std::vector<std::vector<std::string>> references;
+  std::vector<bool> missing;  // rows without a prediction, which are wrong; empty = none
+};
+
+struct MetricResult {
+  std::map<std::string, double> values;      // 0-100
+  std::map<std::string, Interval> interval;  // of each value; empty without bootstrap
+  std::map<std::string, std::string> notes;  // "signature" of bleu and chrf
+  std::vector<double> precisions;            // bleu only: 1- to 4-grams, 0-100
+  double brevity_penalty = 0;                // bleu only
+};
+
+// bleu, chrf, rouge, squad, trivia_qa, accuracy, exact_match.
+const std::vector<std::string>& MetricNames();
+
+// The value that selects a checkpoint: bleu, chrf, rouge1, f1, f1, accuracy, exact_match; "" for an
+// unknown metric.
+std::string PrimaryKey(const std::string& metric);
+
+// The keys of MetricResult::values; empty for an unknown metric.
+std::vector<std::string> MetricKeys(const std::string& metric);
+
+// Unknown metrics, an unknown tokenizer, a number out of range, or an option that changes none of
+// `metrics`.
+absl::Status ValidateMetricOptions(const std::vector<std::string>& metrics,
+                                   const MetricOptions& options);
+
+// Errors (user's): unknown metric or tokenizer, no rows, different numbers of rows, a row without
+// references, missing predictions under a metric that has no rule for them (bleu, chrf, rouge).
+absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric, const MetricInput& input,
+                                         const MetricOptions& options);
+absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric,
+                                         const std::vector<std::string>& predictions,
+                                         const std::vector<std::vector<std::string>>& references,
+                                         const MetricOptions& options);
+
+// By value: prediction sets `system` and `baseline` of the same rows, whether their difference is
+// more than chance. options.bootstrap = 0 means 1000 resamples.
+absl::StatusOr<std::map<std::string, PairedDifference>> ComparePaired(
+    const std::string& metric, const MetricInput& system, const std::vector<std::string>& baseline,
+    const MetricOptions& options);
+
+// What `regroup metrics --json` prints.
+Json MetricResultToJson(const std::string& metric, const MetricResult& result);
+
+}  // namespace regroup

@@ -1,0 +1,169 @@
+// The encoder and the decoder, a line per step of the paper (Raffel et al. 2020, 1910.10683; layout
+// of Hugging Face modeling_t5): pre-norm, residual, relative bias made once per stack.
+#include "model/forward.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <utility>
+
+#include "core/status.h"
+#include "ops/activation.h"
+#include "ops/relative_bias.h"
+#include "ops/rms_norm.h"
+
+namespace regroup {
+namespace {
+
+// Dropout sites: (stack, layer, place). The numbers key the masks, so they must not change.
+enum Place : uint32_t {
+  kSelf = 0,
+  kSelfOut,
+  kCross,
+  kCrossOut,
+  kInner,
+  kFeedForwardOut,
+  kIn,
+  kOut
+};
+
+uint32_t Site(bool decoder, int64_t layer, Place place) {
+  const uint32_t row = (decoder ? 4096U : 0U) + static_cast<uint32_t>(layer);
+  return row * 8U + place;
+}
+
+// [b, t, n*e] -> [b, n, t, e], a view.
+at::Tensor SplitHeads(const at::Tensor& x_btn, int64_t heads) {
+  return x_btn.unflatten(-1, {heads, x_btn.size(-1) / heads}).transpose(1, 2);
+}
+
+}  // namespace
+
+ForwardPass::ForwardPass(const T5Config& config, const StateDict& weights, at::ScalarType compute,
+                         const BatchTensors& batch, const DropoutOptions& dropout)
+    : config_(config), weights_(weights), compute_(compute), batch_(batch), dropout_(dropout) {}
+
+at::Tensor ForwardPass::Encode() const {
+  at::Tensor x_bsd = Embed(batch_.source_ids_bs, Site(false, 0, kIn));
+  const AttentionTerms terms{SelfBias(false, x_bsd.size(1)), KeyMask(), {}};
+  for (int64_t i = 0; i < config_.num_layers; ++i) {
+    const int64_t kv_heads = config_.kv_heads.encoder_self[static_cast<size_t>(i)];
+    const Attention self{EncoderSelfPrefix(i), kv_heads, terms, Site(false, i, kSelf)};
+    x_bsd = x_bsd + SelfAttention(Norm(x_bsd, NormName(false, i, 0)), self);
+    x_bsd = x_bsd + FeedForward(Norm(x_bsd, NormName(false, i, 1)), false, i);
+  }
+  return Dropped(Norm(x_bsd, "encoder.final_layer_norm.weight"), Site(false, 0, kOut));
+}
+
+at::Tensor ForwardPass::DecodeHidden(const at::Tensor& encoded_bsd) const {
+  at::Tensor x_btd = Embed(batch_.target_in_bt, Site(true, 0, kIn));
+  // Padded targets come last, so no real query can see one: the causal mask is enough.
+  const AttentionTerms self_terms{SelfBias(true, x_btd.size(1)), {}, {}};
+  const AttentionTerms cross_terms{{}, KeyMask(), {}};
+  for (int64_t i = 0; i < config_.num_decoder_layers; ++i) {
+    const size_t layer = static_cast<size_t>(i);
+    const Attention self{DecoderSelfPrefix(i), config_.kv_heads.decoder_self[layer], self_terms,
+                         Site(true, i, kSelf)};
+    const Attention cross{CrossPrefix(i), config_.kv_heads.cross[layer], cross_terms,
+                          Site(true, i, kCross)};
+    x_btd = x_btd + SelfAttention(Norm(x_btd, NormName(true, i, 0)), self);
+    x_btd = x_btd + CrossAttention(Norm(x_btd, NormName(true, i, 1)), encoded_bsd, cross);
+    x_btd = x_btd + FeedForward(Norm(x_btd, NormName(true, i, 2)), true, i);
+  }
+  x_btd = Dropped(Norm(x_btd, "decoder.final_layer_norm.weight"), Site(true, 0, kOut));
+  if (!config_.scale_decoder_outputs) return x_btd;
+  return x_btd * (1.0 / std::sqrt(static_cast<double>(config_.d_model)));
+}
+
+const at::Tensor& ForwardPass::HeadWeight() const {
+  return Master(config_.tied_embeddings ? "shared.weight" : "lm_head.weight");
+}
+
+const at::Tensor& ForwardPass::Master(const std::string& name) const {
+  const auto found = weights_.find(name);
+  REGROUP_CHECK(found != weights_.end(), "no weight " + name);
+  return found->second;
+}
+
+at::Tensor ForwardPass::Weight(const std::string& name) const { return Master(name).to(compute_); }
+
+at::Tensor ForwardPass::Stacked(const std::vector<std::string>& names) const {
+  std::vector<at::Tensor> parts;
+  for (const std::string& name : names) parts.push_back(Master(name));
+  return at::cat(parts).to(compute_);
+}
+
+at::Tensor ForwardPass::Embed(const at::Tensor& ids, uint32_t site) const {
+  return Dropped(at::embedding(Master("shared.weight"), ids).to(compute_), site);
+}
+
+at::Tensor ForwardPass::Norm(const at::Tensor& x, const std::string& name) const {
+  return RmsNorm(x, Weight(name), config_.layer_norm_epsilon);
+}
+
+at::Tensor ForwardPass::FeedForward(const at::Tensor& x_btd, bool decoder, int64_t layer) const {
+  const std::string prefix = FeedForwardPrefix(decoder, layer);
+  at::Tensor h_btf;
+  if (config_.gated()) {
+    h_btf =
+        GatedGelu(at::linear(x_btd, Stacked({prefix + ".wi_0.weight", prefix + ".wi_1.weight"})));
+  } else {
+    h_btf = at::relu(at::linear(x_btd, Weight(prefix + ".wi.weight")));
+  }
+  h_btf = Dropped(h_btf, Site(decoder, layer, kInner));
+  return Dropped(at::linear(h_btf, Weight(prefix + ".wo.weight")),
+                 Site(decoder, layer, kFeedForwardOut));
+}
+
+at::Tensor ForwardPass::SelfAttention(const at::Tensor& x_btd, Attention how) const {
+  const std::string& p = how.prefix;
+  const int64_t kv_width = how.kv_heads * config_.d_kv;
+  const auto qkv = at::linear(x_btd, Stacked({p + ".q.weight", p + ".k.weight", p + ".v.weight"}))
+                       .split_with_sizes({config_.inner_width(), kv_width, kv_width}, -1);
+  return Attend(qkv[0], qkv[1], qkv[2], std::move(how));
+}
+
+at::Tensor ForwardPass::CrossAttention(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
+                                       Attention how) const {
+  const std::string& p = how.prefix;
+  const at::Tensor q_btn = at::linear(x_btd, Weight(p + ".q.weight"));
+  const auto kv = at::linear(encoded_bsd, Stacked({p + ".k.weight", p + ".v.weight"})).chunk(2, -1);
+  return Attend(q_btn, kv[0], kv[1], std::move(how));
+}
+
+at::Tensor ForwardPass::Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn,
+                               const at::Tensor& v_bsn, Attention how) const {
+  how.terms.drop_bhs = DropoutMask(dropout_, batch_.positions_b, how.site, config_.num_heads,
+                                   k_bsn.size(1), k_bsn.options());
+  const at::Tensor out_bhte =
+      GroupedAttention(SplitHeads(q_btn, config_.num_heads), SplitHeads(k_bsn, how.kv_heads),
+                       SplitHeads(v_bsn, how.kv_heads), how.terms);
+  const at::Tensor out_btn = out_bhte.transpose(1, 2).flatten(2);
+  return Dropped(at::linear(out_btn, Weight(how.prefix + ".o.weight")), how.site + 1);
+}
+
+at::Tensor ForwardPass::SelfBias(bool decoder, int64_t length) const {
+  const RelativeBuckets how{!decoder, config_.relative_attention_num_buckets,
+                            config_.relative_attention_max_distance};
+  const at::Tensor bias = RelativeBias(Weight(RelativeBiasName(decoder)), length, length, how);
+  if (!decoder) return bias;
+  const at::Tensor later =
+      at::ones({length, length}, bias.options().dtype(at::kBool)).triu_(/*diagonal=*/1);
+  return bias.masked_fill(later, MaskValue(compute_));
+}
+
+at::Tensor ForwardPass::KeyMask() const {
+  if (!batch_.source_padded) return {};
+  const auto options = batch_.source_mask_bs.options().dtype(compute_);
+  return at::zeros(batch_.source_mask_bs.sizes(), options)
+      .masked_fill_(batch_.source_mask_bs.logical_not(), MaskValue(compute_))
+      .unsqueeze(1);
+}
+
+at::Tensor ForwardPass::Dropped(const at::Tensor& x_bte, uint32_t site) const {
+  const at::Tensor mask =
+      DropoutMask(dropout_, batch_.positions_b, site, 1, x_bte.size(-1), x_bte.options());
+  return mask.defined() ? x_bte * mask : x_bte;
+}
+
+}  // namespace regroup

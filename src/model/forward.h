@@ -1,0 +1,58 @@
+// One forward pass of T5 over a batch: the stacks as the papers write them. Only t5.cc uses it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/t5.h"
+#include "ops/attention.h"
+
+namespace regroup {
+
+class ForwardPass {
+ public:
+  ForwardPass(const T5Config& config, const StateDict& weights, at::ScalarType compute,
+              const BatchTensors& batch, const DropoutOptions& dropout);
+
+  at::Tensor Encode() const;  // [b, s, d]
+  // After the final norm and, for models that have it, the factor d_model^-0.5.
+  at::Tensor DecodeHidden(const at::Tensor& encoded_bsd) const;  // [b, t, d]
+  const at::Tensor& HeadWeight() const;                          // [v, d], the master
+
+ private:
+  struct Attention {
+    std::string prefix;
+    int64_t kv_heads;
+    AttentionTerms terms;
+    uint32_t site;
+  };
+
+  const at::Tensor& Master(const std::string& name) const;
+  at::Tensor Weight(const std::string& name) const;  // in the compute type
+  // Several [out_i, in] weights one below the other, so that one matrix product serves all.
+  at::Tensor Stacked(const std::vector<std::string>& names) const;
+
+  at::Tensor Embed(const at::Tensor& ids, uint32_t site) const;
+  at::Tensor Norm(const at::Tensor& x, const std::string& name) const;
+  at::Tensor FeedForward(const at::Tensor& x_btd, bool decoder, int64_t layer) const;
+  at::Tensor SelfAttention(const at::Tensor& x_btd, Attention how) const;
+  at::Tensor CrossAttention(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
+                            Attention how) const;
+  at::Tensor Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn, const at::Tensor& v_bsn,
+                    Attention how) const;
+
+  at::Tensor SelfBias(bool decoder, int64_t length) const;  // [1, h, t, t], causal in the decoder
+  at::Tensor KeyMask() const;                               // [b, 1, s] or undefined
+  at::Tensor Dropped(const at::Tensor& x_bte, uint32_t site) const;
+
+  const T5Config& config_;
+  const StateDict& weights_;
+  at::ScalarType compute_;
+  const BatchTensors& batch_;
+  DropoutOptions dropout_;
+};
+
+}  // namespace regroup

@@ -1,0 +1,147 @@
+// Follows `from` back to a pretrain stage or to a folder's regroup.json.
+#include "pipeline/lineage.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/files.h"
+#include "recipe/reader.h"
+
+namespace regroup {
+namespace {
+
+Lineage FromPretrain(const Recipe& recipe, const PretrainStage& stage) {
+  Lineage lineage;
+  lineage.original_steps = lineage.schedule_steps = stage.steps;
+  lineage.seed = recipe.head.seed;
+  lineage.data = stage.data;
+  lineage.batch = stage.batch;
+  lineage.optimizer = stage.optimizer;
+  lineage.z_loss = stage.z_loss;
+  return lineage;
+}
+
+// regroup.json is JSON, hence YAML: the recipe's reader reads it back into the struct.
+absl::StatusOr<std::optional<Lineage>> FromFolder(const std::string& folder) {
+  const std::string path = JoinPath(folder, "regroup.json");
+  if (!FileExists(path)) return std::nullopt;
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
+  if (!json.is_object() || !json.contains("pretraining")) return std::nullopt;
+  Problems problems;
+  Node node = ParseYaml(DumpJson(json["pretraining"]), path, problems);
+  Lineage lineage;
+  ReadConfig(node, "pretraining", lineage, problems);
+  REGROUP_RETURN_IF_ERROR(problems.ToStatus());
+  return lineage;
+}
+
+// The schedule of the source's optimizer, going on where the source stopped.
+OptimizerConfig Continued(const Lineage& before) {
+  OptimizerConfig optimizer = before.optimizer;
+  optimizer.learning_rate.step_offset += before.schedule_steps;
+  return optimizer;
+}
+
+absl::Status CheckComplete(const Stage& stage, const UptrainStage& uptrain,
+                           const std::optional<Lineage>& before) {
+  if (before.has_value()) return absl::OkStatus();
+  std::vector<std::string> missing;
+  if (!uptrain.original_steps.has_value()) missing.push_back("original_steps");
+  if (!uptrain.data.has_value()) missing.push_back("data");
+  if (!uptrain.batch.has_value()) missing.push_back("batch");
+  if (!uptrain.optimizer.has_value()) missing.push_back("optimizer");
+  if (missing.empty()) return absl::OkStatus();
+  return UserError(
+      absl::StrCat(stage.Place(), ".uptrain"),
+      absl::StrCat(uptrain.from,
+                   " records nothing of its pre-training (no regroup.json with \"pretraining\"); "
+                   "give ",
+                   absl::StrJoin(missing, ", ")));
+}
+
+absl::Status CheckInheritedSchedule(const Stage& stage, const UptrainStage& uptrain,
+                                    const Lineage& before) {
+  const std::string& schedule = before.optimizer.learning_rate.schedule;
+  if (uptrain.optimizer.has_value() || (schedule != "linear" && schedule != "cosine"))
+    return absl::OkStatus();
+  return UserError(absl::StrCat(stage.Place(), ".uptrain.optimizer"),
+                   absl::StrCat("the source's schedule (", schedule,
+                                ") has reached 0 at its end, so nothing would be "
+                                "learned; give an optimizer with a learning_rate"));
+}
+
+// The held-out corpus that the pre-training of a stage in this recipe was watched with.
+std::optional<HeldOutConfig> InheritedHeldOut(const Recipe& recipe, const std::string& from) {
+  const Stage* stage = recipe.Find(from);
+  if (stage == nullptr) return std::nullopt;
+  if (stage->kind == "pretrain") return stage->As<PretrainStage>().validate;
+  if (stage->kind == "convert") return InheritedHeldOut(recipe, stage->As<ConvertStage>().from);
+  if (stage->kind != "uptrain") return std::nullopt;
+  const auto& uptrain = stage->As<UptrainStage>();
+  return uptrain.validate.has_value() ? uptrain.validate : InheritedHeldOut(recipe, uptrain.from);
+}
+
+int64_t StepsOf(double share, int64_t original) {
+  return std::llround(share * static_cast<double>(original));
+}
+
+// Step 0 and every step that is at least 1 when its share is above 0.
+std::vector<int64_t> StepsAt(const UptrainStage& uptrain, int64_t original) {
+  std::vector<int64_t> steps;
+  for (const double share : uptrain.evaluate_at) {
+    steps.push_back(share == 0 ? 0 : std::max<int64_t>(1, StepsOf(share, original)));
+  }
+  return steps;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Lineage>> LineageOf(const Recipe& recipe, const std::string& from) {
+  if (IsFolderReference(from)) return FromFolder(from);
+  const Stage* stage = recipe.Find(from);
+  if (stage == nullptr) return std::nullopt;
+  if (stage->kind == "pretrain") return FromPretrain(recipe, stage->As<PretrainStage>());
+  if (stage->kind == "convert") return LineageOf(recipe, stage->As<ConvertStage>().from);
+  if (stage->kind == "finetune") return LineageOf(recipe, stage->As<FinetuneStage>().from);
+  if (stage->kind != "uptrain") return std::nullopt;
+  REGROUP_ASSIGN_OR_RETURN(const ResolvedUptrain resolved, ResolveUptrain(recipe, *stage));
+  return resolved.after;
+}
+
+absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage& stage) {
+  const auto& uptrain = stage.As<UptrainStage>();
+  REGROUP_ASSIGN_OR_RETURN(const std::optional<Lineage> known, LineageOf(recipe, uptrain.from));
+  REGROUP_RETURN_IF_ERROR(CheckComplete(stage, uptrain, known));
+  ResolvedUptrain resolved;
+  resolved.before = known.value_or(Lineage{});
+  if (!known.has_value()) resolved.before.seed = recipe.head.seed;
+  if (uptrain.original_steps.has_value()) {
+    resolved.before.original_steps = *uptrain.original_steps;
+    if (!known.has_value()) resolved.before.schedule_steps = *uptrain.original_steps;
+  }
+  REGROUP_RETURN_IF_ERROR(CheckInheritedSchedule(stage, uptrain, resolved.before));
+  resolved.steps = std::max<int64_t>(1, StepsOf(uptrain.alpha, resolved.before.original_steps));
+  resolved.evaluate_at = StepsAt(uptrain, resolved.before.original_steps);
+  resolved.after = resolved.before;
+  resolved.after.data = uptrain.data.value_or(resolved.before.data);
+  resolved.after.batch = uptrain.batch.value_or(resolved.before.batch);
+  resolved.optimizer = uptrain.optimizer.value_or(Continued(resolved.before));
+  if (uptrain.optimizer.has_value()) {
+    resolved.after.optimizer = *uptrain.optimizer;
+    resolved.after.schedule_steps = 0;
+  }
+  resolved.after.z_loss = uptrain.z_loss.value_or(resolved.before.z_loss);
+  resolved.after.schedule_steps += resolved.steps;
+  resolved.validate =
+      uptrain.validate.has_value() ? uptrain.validate : InheritedHeldOut(recipe, uptrain.from);
+  if (!uptrain.evaluate_at.empty() && !resolved.validate.has_value()) {
+    return UserError(
+        absl::StrCat(stage.Place(), ".uptrain.evaluate_at"),
+        "needs a held-out corpus: give validate: {corpus: ...} here or in the source's stage");
+  }
+  return resolved;
+}
+
+}  // namespace regroup

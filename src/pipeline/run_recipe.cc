@@ -1,0 +1,224 @@
+// The order of a run: lock, compare with what is recorded, plan, then stage by stage.
+#include "pipeline/run_recipe.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/stop.h"
+#include "pipeline/identity.h"
+#include "pipeline/plan.h"
+#include "pipeline/run_folder.h"
+#include "pipeline/stage_functions.h"
+
+namespace regroup {
+namespace {
+
+using StageFunction = absl::StatusOr<Json> (*)(const StageContext&);
+
+StageFunction FunctionOf(const std::string& kind) {
+  static const std::map<std::string, StageFunction> functions = {
+      {"pretrain", RunPretrain}, {"convert", RunConvert},   {"uptrain", RunUptrain},
+      {"finetune", RunFinetune}, {"evaluate", RunEvaluate}, {"export", RunExport},
+      {"bench", RunBench},       {"compare", RunCompare}};
+  return functions.at(kind);
+}
+
+std::vector<std::string> NeedsOf(const Recipe& recipe, const std::string& name) {
+  const Stage* stage = recipe.Find(name);
+  std::vector<std::string> needs = stage != nullptr ? stage->needs : std::vector<std::string>{};
+  if (stage != nullptr && TrainsTokenizer(recipe)) needs.push_back(kTokenizerStage);
+  return needs;
+}
+
+class Runner {
+ public:
+  Runner(const Recipe& recipe, const RunOptions& options, std::ostream& out)
+      : recipe_(recipe), options_(options), out_(out) {
+    if (TrainsTokenizer(recipe)) names_.push_back(kTokenizerStage);
+    for (const std::string& name : recipe.StageNames()) names_.push_back(name);
+  }
+
+  absl::Status Run() {
+    REGROUP_RETURN_IF_ERROR(CheckNames("--only", options_.only));
+    REGROUP_RETURN_IF_ERROR(CheckNames("--redo", options_.redo));
+    REGROUP_RETURN_IF_ERROR(PlanRecipe(recipe_).problems.ToStatus());
+    REGROUP_ASSIGN_OR_RETURN(device_, ResolveDevice(recipe_.head.device));
+    REGROUP_ASSIGN_OR_RETURN(identities_, StageIdentities(recipe_));
+    REGROUP_ASSIGN_OR_RETURN(run_, RunFolder::Open(RunFolderPath(recipe_, options_.out)));
+    REGROUP_RETURN_IF_ERROR(CheckCurrent());
+    REGROUP_RETURN_IF_ERROR(Redo());
+    REGROUP_RETURN_IF_ERROR(Announce());
+    for (const std::string& name : names_) {
+      if (!Selected(name)) continue;
+      REGROUP_RETURN_IF_ERROR(RunStage(name));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status CheckNames(const std::string& flag, const std::vector<std::string>& given) const {
+    for (const std::string& name : given) {
+      if (std::find(names_.begin(), names_.end(), name) != names_.end()) continue;
+      return UserError(flag,
+                       absl::StrCat("there is no stage \"", name, "\"", DidYouMean(name, names_),
+                                    "; there are ", absl::StrJoin(names_, ", ")));
+    }
+    return absl::OkStatus();
+  }
+
+  bool Selected(const std::string& name) const {
+    return options_.only.empty() ||
+           std::find(options_.only.begin(), options_.only.end(), name) != options_.only.end();
+  }
+
+  // `redo_` = the stages named by --redo and, of those that depend on them, the ones that are no
+  // longer current.
+  bool ToBeRedone(const std::string& name, bool changed) const {
+    if (std::find(options_.redo.begin(), options_.redo.end(), name) != options_.redo.end())
+      return true;
+    const std::vector<std::string> needs = NeedsOf(recipe_, name);
+    return changed && std::any_of(needs.begin(), needs.end(),
+                                  [&](const std::string& need) { return redo_.contains(need); });
+  }
+
+  // Finds changed stages; those that nobody asked to redo are an error, before anything runs.
+  absl::Status CheckCurrent() {
+    std::string changes;
+    std::vector<std::string> stale;
+    for (const std::string& name : names_) {
+      REGROUP_ASSIGN_OR_RETURN(const std::optional<StageIdentity> recorded, run_->Recorded(name));
+      if (!recorded.has_value()) continue;
+      const StageIdentity& now = identities_.at(name);
+      const bool changed = recorded->Hash() != now.Hash();
+      if (ToBeRedone(name, changed)) {
+        redo_.insert(name);
+      } else if (changed) {
+        stale.push_back(name);
+        absl::StrAppend(&changes, "\n  ", name, ": ",
+                        absl::StrJoin(ChangedKeys(*recorded, now), "\n  " + name + ": "));
+      }
+    }
+    if (stale.empty()) return absl::OkStatus();
+    return UserError(
+        run_->path(),
+        absl::StrCat("stages have changed since they ran:", changes,
+                     "\nUndo the change, choose another folder with --out, or run them again with ",
+                     "--redo ", absl::StrJoin(stale, " --redo "),
+                     " (the old folders are kept aside)"));
+  }
+
+  absl::Status Redo() {
+    for (const std::string& name : redo_) {
+      REGROUP_ASSIGN_OR_RETURN(const std::string target, run_->MoveAside(name));
+      LogInfo(absl::StrCat(name, ": moved aside to ", target));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Announce() const {
+    SetLogFile(JoinPath(run_->path(), "log.txt"));
+    REGROUP_RETURN_IF_ERROR(
+        WriteFileAtomically(JoinPath(run_->path(), "recipe.yaml"), WriteYaml(recipe_.tree)));
+    return CompareEnvironment();
+  }
+
+  // Bits can differ on another machine or with other threads: said, not refused.
+  absl::Status CompareEnvironment() const {
+    const Json now = {{"device", device_},
+                      {"threads", at::get_num_threads()},
+                      {"instruction_set", at::get_cpu_capability()}};
+    const std::string path = JoinPath(run_->path(), "environment.json");
+    if (FileExists(path)) {
+      REGROUP_ASSIGN_OR_RETURN(const Json before, ReadJsonFile(path));
+      if (before == now) return absl::OkStatus();
+      LogWarning(absl::StrCat("this run was begun with ", DumpJson(before), " and goes on with ",
+                              DumpJson(now), ": results may differ in the last bits"));
+    }
+    return WriteFileAtomically(path, DumpJsonPretty(now));
+  }
+
+  absl::StatusOr<Json> Call(const std::string& name) const {
+    StageContext context{&recipe_, recipe_.Find(name), run_.get(), device_};
+    return context.stage == nullptr ? RunTokenizer(context)
+                                    : FunctionOf(context.stage->kind)(context);
+  }
+
+  absl::Status CheckNeeds(const std::string& name) const {
+    const StageContext context{&recipe_, recipe_.Find(name), run_.get(), device_};
+    for (const std::string& need : NeedsOf(recipe_, name)) {
+      REGROUP_RETURN_IF_ERROR(context.ResultOf(need).status());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RunStage(const std::string& name) {
+    REGROUP_ASSIGN_OR_RETURN(const std::optional<Json> finished, run_->Result(name));
+    if (finished.has_value()) {
+      LogInfo(absl::StrCat(name, ": finished before, skipped"));
+      return ShowTable(name, *finished);
+    }
+    if (StopRequested()) return StoppedStatus();
+    REGROUP_RETURN_IF_ERROR(CheckNeeds(name));
+    LogInfo(absl::StrCat(name, ": ",
+                         recipe_.Find(name) != nullptr ? recipe_.Find(name)->kind : "vocabulary"));
+    REGROUP_RETURN_IF_ERROR(run_->Begin(name, identities_.at(name)));
+    const auto start = std::chrono::steady_clock::now();
+    REGROUP_ASSIGN_OR_RETURN(const Json result, Call(name));
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    REGROUP_RETURN_IF_ERROR(run_->Finish(name, identities_.at(name), result, seconds));
+    LogInfo(absl::StrCat(name, ": done in ", FormatDuration(seconds)));
+    return ShowTable(name, result);
+  }
+
+  absl::Status ShowTable(const std::string& name, const Json& result) const {
+    if (!result.contains("table")) return absl::OkStatus();
+    REGROUP_ASSIGN_OR_RETURN(
+        const std::string text,
+        ReadFile(JoinPath(run_->StageFolder(name), result["table"].get<std::string>())));
+    out_ << text;
+    out_.flush();
+    return absl::OkStatus();
+  }
+
+  const Recipe& recipe_;
+  const RunOptions& options_;
+  std::ostream& out_;
+  std::vector<std::string> names_;
+  std::string device_;
+  std::map<std::string, StageIdentity> identities_;
+  std::unique_ptr<RunFolder> run_;
+  std::set<std::string> redo_;
+};
+
+}  // namespace
+
+std::string RunFolderPath(const Recipe& recipe, const std::string& out) {
+  return out.empty() ? JoinPath("runs", recipe.head.name) : out;
+}
+
+absl::StatusOr<std::string> ResolveDevice(const std::string& device) {
+  if (device == "auto") return at::hasCUDA() ? "cuda" : "cpu";
+  if (device.starts_with("cuda") && !at::hasCUDA()) {
+    return UserError("device",
+                     "cuda is asked for, but LibTorch sees no CUDA device; use cpu or auto");
+  }
+  return device;
+}
+
+absl::Status RunRecipe(const Recipe& recipe, const RunOptions& options, std::ostream& out) {
+  const absl::Status status = Runner(recipe, options, out).Run();
+  SetLogFile("");
+  return status;
+}
+
+}  // namespace regroup

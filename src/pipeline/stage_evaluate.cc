@@ -1,0 +1,88 @@
+// Decoding and scoring of one split of a task: evaluation.json and predictions.jsonl in the stage's
+// folder.
+#include <ATen/ATen.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "data/rows.h"
+#include "decode/engine.h"
+#include "evaluate/score.h"
+#include "model/t5.h"
+#include "pipeline/stage_functions.h"
+
+namespace regroup {
+namespace {
+
+TaskConfig TaskOf(const StageContext& context, const EvaluateStage& stage) {
+  TaskConfig task = ToTaskConfig(context.recipe->task_files.at(stage.task));
+  if (stage.beams.has_value()) task.decode.beams = *stage.beams;
+  if (stage.max_length.has_value()) task.decode.max_length = *stage.max_length;
+  if (stage.bootstrap.has_value())
+    task.metric_options.bootstrap = static_cast<int>(*stage.bootstrap);
+  return task;
+}
+
+// Teacher-forced loss per target token on the same rows.
+absl::StatusOr<double> HeldOutLoss(const HfModel& model, at::ScalarType compute,
+                                   const std::vector<Row>& rows) {
+  std::vector<Example> examples;
+  examples.reserve(rows.size());
+  for (const Row& row : rows) examples.push_back(row.example);
+  const at::InferenceMode inference;
+  StateDict weights;
+  for (const auto& [name, tensor] : model.weights) weights[name] = tensor.to(at::kFloat);
+  const T5Model scorer(model.config, std::move(weights), compute);
+  REGROUP_ASSIGN_OR_RETURN(const std::vector<RowScore> scores,
+                           ScoreExamples(scorer, examples, kScoreBatchTokens));
+  return SumScores(scores).loss();
+}
+
+absl::Status WritePredictions(const std::string& path, const std::vector<Row>& rows,
+                              const TaskEvaluation& evaluation) {
+  std::string text;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Json line = {{"id", rows[i].id},
+                       {"output", evaluation.predictions.at(i)},
+                       {"references", rows[i].references}};
+    absl::StrAppend(&text, DumpJson(line), "\n");
+  }
+  return WriteFileAtomically(path, text);
+}
+
+std::string Summary(const TaskEvaluation& evaluation) {
+  std::string text;
+  for (const auto& [name, value] : evaluation.metrics)
+    absl::StrAppendFormat(&text, "  %s %.2f", name, value);
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> RunEvaluate(const StageContext& context) {
+  const auto& stage = context.stage->As<EvaluateStage>();
+  const TaskEntry& entry = context.recipe->head.tasks.at(stage.task);
+  const TaskConfig task = TaskOf(context, stage);
+  REGROUP_ASSIGN_OR_RETURN(const HfModel model, context.LoadModel(stage.from));
+  REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, context.TokenizerOf(model));
+  REGROUP_ASSIGN_OR_RETURN(
+      const std::vector<Row> rows,
+      ReadTaskRows(task.text, stage.split == "dev" ? entry.dev : entry.test, *tokenizer));
+  const at::ScalarType compute =
+      stage.precision.value_or("fp32") == "bf16" ? at::kBFloat16 : at::kFloat;
+  const auto engine = Engine::Create(model.config, model.weights, compute);
+  REGROUP_ASSIGN_OR_RETURN(
+      TaskEvaluation evaluation,
+      EvaluateTask(task, rows, stage.split, *engine, *tokenizer, context.recipe->head.seed));
+  REGROUP_ASSIGN_OR_RETURN(evaluation.loss, HeldOutLoss(model, compute, rows));
+  const std::string predictions = JoinPath(context.folder(), "predictions.jsonl");
+  REGROUP_RETURN_IF_ERROR(WritePredictions(predictions, rows, evaluation));
+  const Json json = EvaluationToJson(evaluation, predictions);
+  REGROUP_RETURN_IF_ERROR(
+      WriteFileAtomically(JoinPath(context.folder(), "evaluation.json"), DumpJsonPretty(json)));
+  LogInfo(absl::StrCat(context.name(), ":", Summary(evaluation)));
+  return json;
+}
+
+}  // namespace regroup

@@ -1,0 +1,94 @@
+// Uptraining (GQA paper, section 2.1): the source's own pre-training goes on for a share alpha of
+// its original steps.
+#include <ATen/ATen.h>
+
+#include "absl/strings/str_cat.h"
+#include "core/log.h"
+#include "data/span_corruption.h"
+#include "pipeline/stage_functions.h"
+#include "pipeline/training.h"
+
+namespace regroup {
+namespace {
+
+constexpr uint64_t kOtherOrder =
+    1000003;  // added to the seed where the source's data position is unknown
+
+// Sets the stream to where the source stopped reading. Where that is unknown, or the data is
+// another, the data begins anew in another order.
+absl::Status OpenStream(const StageContext& context, const HfModel& source, const Lineage& lineage,
+                        TrainingInputs& inputs) {
+  const auto& corpora = context.recipe->head.corpora;
+  REGROUP_ASSIGN_OR_RETURN(inputs.stream, OpenSpanCorruptionStream(lineage.data, corpora,
+                                                                   inputs.tokenizer, lineage.seed));
+  const Json training = source.provenance.is_object()
+                            ? source.provenance.value("training", Json::object())
+                            : Json::object();
+  if (training.contains("data_position") &&
+      training.value("data", Json()) == inputs.stream->Fingerprint()) {
+    inputs.start.data_position = training["data_position"].get<uint64_t>();
+    inputs.start.data_hint = training.value("data_hint", Json());
+    LogInfo(absl::StrCat(context.name(), ": goes on in the source's data at example ",
+                         FormatCount(static_cast<long long>(inputs.start.data_position))));
+    return absl::OkStatus();
+  }
+  LogWarning(
+      absl::StrCat(context.name(),
+                   ": the source's position in this data is unknown; reads from the beginning, "
+                   "in another order"));
+  REGROUP_ASSIGN_OR_RETURN(inputs.stream,
+                           OpenSpanCorruptionStream(lineage.data, corpora, inputs.tokenizer,
+                                                    lineage.seed + kOtherOrder));
+  return absl::OkStatus();
+}
+
+// [{"alpha", "step", "loss"}]: what the recovery table shows.
+Json Recovery(const UptrainStage& stage, const ResolvedUptrain& resolved, const Json& validations) {
+  Json list = Json::array();
+  for (size_t i = 0; i < stage.evaluate_at.size(); ++i) {
+    const std::string step = absl::StrCat(resolved.evaluate_at[i]);
+    const Json loss =
+        validations.contains(step) ? validations[step].value(kHeldOutLoss, Json()) : Json();
+    list.push_back(
+        {{"alpha", stage.evaluate_at[i]}, {"step", resolved.evaluate_at[i]}, {"loss", loss}});
+  }
+  return list;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> RunUptrain(const StageContext& context) {
+  const auto& stage = context.stage->As<UptrainStage>();
+  REGROUP_ASSIGN_OR_RETURN(const ResolvedUptrain resolved,
+                           ResolveUptrain(*context.recipe, *context.stage));
+  REGROUP_ASSIGN_OR_RETURN(HfModel source, context.LoadModel(stage.from));
+  TrainingInputs inputs;
+  REGROUP_ASSIGN_OR_RETURN(inputs.tokenizer, context.TokenizerOf(source));
+  REGROUP_RETURN_IF_ERROR(OpenStream(context, source, resolved.after, inputs));
+  REGROUP_ASSIGN_OR_RETURN(inputs.validator, HeldOutValidator(context, resolved.after,
+                                                              resolved.validate, inputs.tokenizer));
+
+  inputs.config = CommonTrainConfig(context, stage.precision);
+  inputs.config.steps = resolved.steps;
+  inputs.config.batch = resolved.after.batch;
+  inputs.config.optimizer = resolved.optimizer;
+  inputs.config.z_loss = resolved.after.z_loss;
+  inputs.config.save = stage.save;
+  inputs.config.log_every = stage.log_every;
+  inputs.config.validate_at = resolved.evaluate_at;
+  if (stage.validate.has_value()) inputs.config.validate_every = stage.validate->every;
+
+  inputs.start.config = source.config;
+  inputs.start.weights = std::move(source.weights);
+  inputs.start.provenance = source.provenance.is_object() ? source.provenance : Json::object();
+  inputs.start.provenance.update(Json{{"recipe", context.recipe->head.name},
+                                      {"stage", context.name()},
+                                      {"kind", "uptrain"},
+                                      {"alpha", stage.alpha},
+                                      {"pretraining", ConfigToJson(resolved.after)}});
+  REGROUP_ASSIGN_OR_RETURN(Json result, Train(context, std::move(inputs)));
+  result["recovery"] = Recovery(stage, resolved, result["validations"]);
+  return result;
+}
+
+}  // namespace regroup

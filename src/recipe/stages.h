@@ -1,0 +1,237 @@
+// The stages of a recipe as config structs. Structs that a room owns are reused; the rest of each
+// stage is here. The reader fills them, `pipeline` runs them, docs/recipes.md is made from them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "convert/convert_config.h"
+#include "data/data_config.h"
+#include "decode/decode_config.h"
+#include "model/model_config.h"
+#include "optim/optim_config.h"
+#include "train/train_config.h"
+
+namespace regroup {
+
+// Held-out span-corruption loss while training.
+struct HeldOutConfig {
+  std::string corpus;
+  int64_t every = 0;
+  int64_t rows = 256;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("corpus", "corpus that is held out: it must not be part of the mixture").Required(),
+      c.corpus);
+    v(Field("every", "steps between validations (0: at the end only)").AtLeast(0), c.every);
+    v(Field("rows", "examples of the held-out corpus").AtLeast(1), c.rows);
+  }
+};
+
+struct PretrainStage {
+  ModelConfig model;
+  SpanCorruptionConfig data;
+  int64_t steps = 0;
+  BatchConfig batch;
+  OptimizerConfig optimizer;
+  std::optional<std::string> precision;
+  double z_loss = 1e-4;
+  std::optional<HeldOutConfig> validate;
+  SaveConfig save;
+  int64_t log_every = 10;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("model", "shape of the model"), c.model);
+    v(Field("data", "span corruption"), c.data);
+    v(Field("steps", "optimizer steps").Required().AtLeast(1), c.steps);
+    v(Field("batch", "examples per step"), c.batch);
+    v(Field("optimizer", "optimizer and learning rate"), c.optimizer);
+    v(Field("precision", "compute type; default: the recipe's").OneOf({"fp32", "bf16"}),
+      c.precision);
+    v(Field("z_loss", "weight of log(Z)^2 in the loss").AtLeast(0), c.z_loss);
+    v(Field("validate", "held-out loss while training"), c.validate);
+    v(Field("save", "checkpoints").NoResult(), c.save);
+    v(Field("log_every", "steps between lines of metrics.jsonl").AtLeast(1).NoResult(),
+      c.log_every);
+  }
+};
+
+struct ConvertStage {
+  std::string from;
+  ConvertConfig convert;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stage, or folder (with a /), whose heads are merged").Required(), c.from);
+    ConvertConfig::Visit(c.convert, v);
+  }
+};
+
+struct UptrainStage {
+  std::string from;
+  double alpha = 0.05;
+  std::optional<int64_t> original_steps;
+  std::optional<SpanCorruptionConfig> data;
+  std::optional<BatchConfig> batch;
+  std::optional<OptimizerConfig> optimizer;
+  std::string optimizer_state = "restart";
+  std::optional<std::string> precision;
+  std::optional<double> z_loss;
+  std::optional<HeldOutConfig> validate;
+  std::vector<double> evaluate_at;
+  SaveConfig save;
+  int64_t log_every = 10;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stage, or folder (with a /), that is trained on").Required(), c.from);
+    v(Field("alpha", "share of the source's original steps").Required().AtLeast(1e-9).AtMost(1),
+      c.alpha);
+    v(Field("original_steps", "the source's original steps; default: what its provenance records")
+          .AtLeast(1),
+      c.original_steps);
+    v(Field("data", "span corruption; default: the source's own"), c.data);
+    v(Field("batch", "examples per step; default: the source's own"), c.batch);
+    v(Field("optimizer", "default: the source's own, its schedule going on at the source's step"),
+      c.optimizer);
+    v(Field("optimizer_state", "restart: every tensor gets fresh optimizer slots")
+          .OneOf({"restart"}),
+      c.optimizer_state);
+    v(Field("precision", "compute type; default: the recipe's").OneOf({"fp32", "bf16"}),
+      c.precision);
+    v(Field("z_loss", "weight of log(Z)^2 in the loss; default: the source's own").AtLeast(0),
+      c.z_loss);
+    v(Field("validate", "held-out loss; default: the source's own"), c.validate);
+    v(Field(
+          "evaluate_at",
+          "shares of the original steps at which the held-out loss is taken (recovery), 0 to alpha")
+          .AtLeast(0)
+          .AtMost(1),
+      c.evaluate_at);
+    v(Field("save", "checkpoints").NoResult(), c.save);
+    v(Field("log_every", "steps between lines of metrics.jsonl").AtLeast(1).NoResult(),
+      c.log_every);
+  }
+};
+
+// The paper's fine-tuning: constant rate 0.001, batch 128, dropout 0.1, best checkpoint on dev.
+struct FinetuneStage {
+  std::string from;
+  std::string task;
+  int64_t steps = 0;
+  BatchConfig batch;
+  OptimizerConfig optimizer;
+  double dropout_rate = 0.1;
+  std::optional<std::string> precision;
+  double z_loss = 0;
+  int64_t validate_every = 0;
+  int64_t validate_rows = 0;
+  std::optional<std::string> keep_best;
+  SaveConfig save;
+  int64_t log_every = 10;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stage, or folder (with a /), that is fine-tuned").Required(), c.from);
+    v(Field("task", "name under tasks").Required(), c.task);
+    v(Field("steps", "optimizer steps").Required().AtLeast(1), c.steps);
+    v(Field("batch", "examples per step"), c.batch);
+    v(Field("optimizer", "optimizer and learning rate"), c.optimizer);
+    v(Field("dropout_rate", "dropout").AtLeast(0).AtMost(0.99), c.dropout_rate);
+    v(Field("precision", "compute type; default: the recipe's").OneOf({"fp32", "bf16"}),
+      c.precision);
+    v(Field("z_loss", "weight of log(Z)^2 in the loss").AtLeast(0), c.z_loss);
+    v(Field("validate_every", "steps between validations on dev (0: four in the stage)").AtLeast(0),
+      c.validate_every);
+    v(Field("validate_rows", "rows of dev that are used, from its beginning (0: all)").AtLeast(0),
+      c.validate_rows);
+    v(Field("keep_best",
+            "metric on dev that chooses the checkpoint; default: the task's first; loss: the least "
+            "loss"),
+      c.keep_best);
+    v(Field("save", "checkpoints").NoResult(), c.save);
+    v(Field("log_every", "steps between lines of metrics.jsonl").AtLeast(1).NoResult(),
+      c.log_every);
+  }
+};
+
+struct EvaluateStage {
+  std::string from;
+  std::string task;
+  std::string split = "test";
+  std::optional<int64_t> beams;
+  std::optional<int64_t> max_length;
+  std::optional<int64_t> bootstrap;
+  std::optional<std::string> precision;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stage, or folder (with a /), that is evaluated").Required(), c.from);
+    v(Field("task", "name under tasks").Required(), c.task);
+    v(Field("split", "which file of the task").OneOf({"dev", "test"}), c.split);
+    v(Field("beams", "beams; default: the task file's").AtLeast(1).AtMost(1), c.beams);
+    v(Field("max_length", "most generated tokens; default: the task file's, else its target length")
+          .AtLeast(1),
+      c.max_length);
+    v(Field("bootstrap", "resamples for the intervals; default: the task file's")
+          .AtLeast(100)
+          .AtMost(100000),
+      c.bootstrap);
+    v(Field("precision", "compute type; default: fp32").OneOf({"fp32", "bf16"}), c.precision);
+  }
+};
+
+struct ExportStage {
+  std::string from;
+  std::string to;
+  bool expand_kv = false;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stage, or folder (with a /), that is exported").Required(), c.from);
+    v(Field("to", "target folder; default: model in the stage's folder").Path(), c.to);
+    v(Field("expand_kv", "write a plain multi-head T5 that computes the same"), c.expand_kv);
+  }
+};
+
+struct BenchStage {
+  std::vector<std::string> from;
+  int64_t batch = 64;
+  int64_t source = 512;
+  int64_t target = 32;
+  int64_t repeats = 3;
+  std::optional<std::string> precision;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stages or folders (with a /) that are timed side by side").Required(), c.from);
+    v(Field("batch", "rows decoded at once").AtLeast(1), c.batch);
+    v(Field("source", "source tokens per row").AtLeast(1), c.source);
+    v(Field("target", "generated tokens per row; the end token is off").AtLeast(1), c.target);
+    v(Field("repeats", "timed rounds over all models").AtLeast(1), c.repeats);
+    v(Field("precision", "compute type; default: fp32").OneOf({"fp32", "bf16"}), c.precision);
+  }
+};
+
+struct CompareStage {
+  std::vector<std::string> rows;
+  std::string bench;
+  std::vector<std::string> recovery;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("rows", "evaluate stages; those of one model make one row").Required(), c.rows);
+    v(Field("bench", "bench stage whose times stand beside the quality"), c.bench);
+    v(Field("recovery", "uptrain stages (with evaluate_at) of the recovery table"), c.recovery);
+  }
+};
+
+using StageConfig = std::variant<PretrainStage, ConvertStage, UptrainStage, FinetuneStage,
+                                 EvaluateStage, ExportStage, BenchStage, CompareStage>;
+
+}  // namespace regroup

@@ -1,0 +1,115 @@
+// Text of a comparison, part by part.
+#include "report/comparison.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/log.h"
+#include "report/table.h"
+
+namespace regroup {
+namespace {
+
+std::string Number(const Json& value, int digits) {
+  return value.is_number() ? absl::StrFormat("%.*f", digits, value.get<double>()) : "-";
+}
+
+std::string Interval(const Json& interval) {
+  if (!interval.is_array() || interval.size() != 2) return "-";
+  return absl::StrCat("[", Number(interval[0], 1), ", ", Number(interval[1], 1), "]");
+}
+
+std::string QualityText(const Json& rows) {
+  TextTable table{{"model", "K/V heads", "task", "metric", "score", "95 % interval", "shuffled",
+                   "95 % interval", "loss"},
+                  {}};
+  for (const Json& row : rows) {
+    bool first = true;
+    for (const auto& [name, task] : row["tasks"].items()) {
+      table.rows.push_back({first ? row["label"].get<std::string>() : "",
+                            first ? row["kv_heads"].get<std::string>() : "", name,
+                            task["metric"].get<std::string>(), Number(task["value"], 1),
+                            Interval(task["interval"]), Number(task["shuffled"], 1),
+                            Interval(task["shuffled_interval"]), Number(task["loss"], 3)});
+      first = false;
+    }
+  }
+  return absl::StrCat(
+      "Quality (score: against the references; shuffled: against the references of other rows; "
+      "loss: nats "
+      "per target token)\n\n",
+      FormatTable(table));
+}
+
+std::string Ratio(const Json& first, const Json& value) {
+  const bool numbers = first.is_number() && value.is_number() && value.get<double>() > 0;
+  return numbers ? absl::StrFormat("%.2fx", first.get<double>() / value.get<double>()) : "-";
+}
+
+std::string SpeedText(const Json& rows, const Json& bench) {
+  TextTable table{{"model", "stage", "ms per sample", "speed-up", "step ms", "K/V bytes",
+                   "K/V per position", "parameters"},
+                  {}};
+  const auto measured = [](const Json& row, const char* key) {
+    return row["bench"].is_object() ? row["bench"].value(key, Json()) : Json();
+  };
+  for (const Json& row : rows) {
+    const Json ms = measured(row, "ms_per_sample");
+    const Json step = measured(row, "step_ms");
+    const Json bytes = measured(row, "kv_bytes");
+    table.rows.push_back(
+        {row["label"].get<std::string>(), row["name"].get<std::string>(), Number(ms, 2),
+         Ratio(measured(rows[0], "ms_per_sample"), ms),
+         step.is_object() ? Number(step.value("median", Json()), 2) : "-",
+         bytes.is_number() ? FormatBytes(bytes.get<double>()) : "-",
+         absl::StrCat(FormatCount(row["kv_bytes_per_position"].get<long long>()), " B"),
+         FormatCount(row["parameters"].get<long long>())});
+  }
+  const std::string setting =
+      bench.is_object()
+          ? absl::StrFormat(
+                "batch %d, %d source tokens, %d generated tokens, %s, greedy; there the K/V "
+                "cache dominates",
+                bench["batch"].get<int64_t>(), bench["source"].get<int64_t>(),
+                bench["target"].get<int64_t>(), bench["precision"].get<std::string>())
+          : "not timed";
+  return absl::StrCat("Speed (", setting, ")\n\n", FormatTable(table));
+}
+
+std::string RecoveryText(const Json& recovery) {
+  TextTable table{{"held-out span-corruption loss"}, {}};
+  for (const Json& alpha : recovery["alphas"]) {
+    table.header.push_back(absl::StrFormat("alpha %g %%", 100 * alpha.get<double>()));
+  }
+  for (const Json& row : recovery["rows"]) {
+    std::vector<std::string> cells = {row["label"].get<std::string>()};
+    for (const Json& loss : row["loss"]) cells.push_back(Number(loss, 4));
+    table.rows.push_back(std::move(cells));
+  }
+  return absl::StrCat(
+      "Recovery (alpha: share of the original steps that were trained after conversion)\n\n",
+      FormatTable(table));
+}
+
+// Ainslie et al. 2023, Table 1: T5 on TPUv4, alpha = 5 %.
+std::string PaperText() {
+  const TextTable table{
+      {"model", "s per sample", "speed-up", "average", "CNN R1", "WMT BLEU", "TriviaQA F1"},
+      {{"MHA-XXL", "1.51", "1.00x", "47.2", "43.8", "28.4", "81.9"},
+       {"GQA-8-XXL", "0.28", "5.39x", "47.1", "43.5", "28.4", "81.6"},
+       {"MQA-XXL", "0.24", "6.29x", "46.6", "43.0", "28.5", "81.3"}}};
+  return absl::StrCat(
+      "The paper's own figures (arXiv 2305.13245, Table 1: T5-XXL with 64 heads, TPUv4)\n\n",
+      FormatTable(table));
+}
+
+}  // namespace
+
+std::string ComparisonText(const Json& comparison) {
+  const Json& rows = comparison["rows"];
+  std::string text = absl::StrCat(QualityText(rows), "\n", SpeedText(rows, comparison["bench"]));
+  if (comparison["recovery"].is_object())
+    absl::StrAppend(&text, "\n", RecoveryText(comparison["recovery"]));
+  return absl::StrCat(text, "\n", PaperText());
+}
+
+}  // namespace regroup

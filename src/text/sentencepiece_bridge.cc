@@ -1,0 +1,72 @@
+// SentencePiece behind std types. No Abseil header may be included here (see the header).
+#include "text/sentencepiece_bridge.h"
+
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <unordered_map>
+
+namespace regroup {
+namespace {
+
+class Model : public SentencePieceModel {
+ public:
+  std::string Load(std::string_view content) {
+    const sentencepiece::util::Status status = processor_.LoadFromSerializedProto(content);
+    return status.ok() ? "" : status.ToString();
+  }
+
+  std::vector<int32_t> Encode(std::string_view text) const override {
+    std::vector<int> ids;
+    const sentencepiece::util::Status status = processor_.Encode(text, &ids);
+    return status.ok() ? std::vector<int32_t>(ids.begin(), ids.end()) : std::vector<int32_t>();
+  }
+
+  std::string Decode(std::span<const int32_t> ids) const override {
+    std::string text;
+    const sentencepiece::util::Status status =
+        processor_.Decode(std::vector<int>(ids.begin(), ids.end()), &text);
+    return status.ok() ? text : "";
+  }
+
+  int32_t size() const override { return processor_.GetPieceSize(); }
+  int32_t pad_id() const override { return processor_.pad_id(); }
+  int32_t eos_id() const override { return processor_.eos_id(); }
+  int32_t unk_id() const override { return processor_.unk_id(); }
+
+ private:
+  sentencepiece::SentencePieceProcessor processor_;
+};
+
+}  // namespace
+
+std::unique_ptr<SentencePieceModel> SentencePieceModel::Parse(std::string_view content,
+                                                              std::string* error) {
+  auto model = std::make_unique<Model>();
+  *error = model->Load(content);
+  if (!error->empty()) return nullptr;
+  return model;
+}
+
+std::string TrainSentencePiece(const std::vector<std::string>& sentences, int64_t vocab_size,
+                               std::string* model) {
+  const std::unordered_map<std::string, std::string> arguments = {
+      {"model_type", "unigram"},
+      {"vocab_size", std::to_string(vocab_size)},
+      {"hard_vocab_limit", "false"},
+      {"character_coverage", "0.9995"},
+      {"normalization_rule_name", "nmt_nfkc"},
+      {"byte_fallback", "false"},
+      {"pad_id", "0"},
+      {"eos_id", "1"},
+      {"unk_id", "2"},
+      {"bos_id", "-1"},
+      {"num_threads", "1"},  // the order of floating-point sums, hence the result, is fixed
+      {"minloglevel", "2"},
+  };
+  const sentencepiece::util::Status status =
+      sentencepiece::SentencePieceTrainer::Train(arguments, sentences, model);
+  return status.ok() ? "" : status.ToString();
+}
+
+}  // namespace regroup

@@ -1,0 +1,62 @@
+// The training loop: pre-training, uptraining and fine-tuning differ only in what is handed in. `pipeline` calls it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/run_checkpoint.h"
+#include "core/json.h"
+#include "core/status.h"
+#include "data/example_stream.h"
+#include "model/t5.h"
+#include "optim/optimizer.h"
+#include "text/tokenizer.h"
+#include "train/train_config.h"
+#include "train/validator.h"
+
+namespace regroup {
+
+struct StepReport {
+  double loss = 0;            // mean cross-entropy (+ z-loss) per target token
+  int64_t target_tokens = 0;
+  int64_t source_tokens = 0;
+  double gradient_norm = 0;
+  double learning_rate = 0;
+  double data_wait_seconds = 0;
+  double seconds = 0;
+};
+
+struct TrainStart {
+  T5Config config;
+  StateDict weights;           // fp32 masters are made from these
+  Json provenance;             // goes into every checkpoint
+  uint64_t data_position = 0;  // of the stream at step 0
+  Json data_hint;
+};
+
+struct TrainResult {
+  int64_t steps = 0;
+  std::optional<int64_t> best_step;
+  std::map<int64_t, std::map<std::string, double>> validations;  // step -> named numbers
+  uint64_t data_position = 0;          // of the stream after the last step
+  std::string folder;                  // checkpoint to go on with: best if keep_best is set, else the last
+};
+
+class Trainer {
+ public:
+  // Starts at `start`, or at the newest good checkpoint in `run_folder`. `validator` may be null.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainConfig config, TrainStart start, ExampleStream* stream,
+                                                         Validator* validator,
+                                                         std::shared_ptr<const Tokenizer> tokenizer,
+                                                         std::string run_folder);
+  virtual ~Trainer() = default;
+  // One optimizer step.
+  virtual absl::StatusOr<StepReport> Step() = 0;
+  // To the last step: logs, validates, saves. After a signal: saves and returns StoppedStatus().
+  virtual absl::StatusOr<TrainResult> Run() = 0;
+};
+
+}  // namespace regroup

@@ -1,0 +1,200 @@
+// Hugging Face folders: what is read, what is refused and by which words.
+#include "checkpoint/hf_folder.h"
+
+#include <gmock/gmock.h>
+
+#include "checkpoint/folder_target.h"
+#include "checkpoint/tensor_file.h"
+#include "tiny_models.h"
+
+namespace regroup {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class HfFolder : public FolderTest {
+ protected:
+  // Writes tensors by hand beside an existing config.json.
+  void WriteTensors(const std::string& folder, const StateDict& tensors) {
+    ASSERT_TRUE(WriteTensorFile(JoinPath(folder, "model.safetensors"), tensors).ok());
+  }
+};
+
+TEST_F(HfFolder, ComesBackAsItWasSaved) {
+  for (const bool tied : {true, false}) {
+    for (const auto dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
+      const T5Config config = TinyConfig(tied);
+      StateDict weights = InitializeWeights(config, 1);
+      for (auto& [name, tensor] : weights) tensor = tensor.to(dtype);
+      const std::string folder = Path("model_" + TorchDtypeName(dtype) + (tied ? "_tied" : ""));
+      WriteModel(folder, config, weights);
+      const auto loaded = LoadHfFolder(folder);
+      ASSERT_TRUE(loaded.ok()) << loaded.status();
+      EXPECT_EQ(loaded->config, config);
+      EXPECT_EQ(HashWeights(loaded->weights), HashWeights(weights));
+      EXPECT_EQ(LoadHfConfig(folder).value(), config);
+    }
+  }
+}
+
+TEST_F(HfFolder, SaveLoadSaveGivesTheSameBytes) {
+  T5Config config = TinyConfig();
+  config.kv_heads.decoder_self = {2, 1};
+  WriteModel(Path("first"), config, InitializeWeights(config, 2));
+  const auto loaded = LoadHfFolder(Path("first")).value();
+  WriteModel(Path("second"), loaded.config, loaded.weights);
+  for (const char* file : {"config.json", "generation_config.json", "model.safetensors"}) {
+    EXPECT_EQ(ReadFile(JoinPath(Path("first"), file)).value(),
+              ReadFile(JoinPath(Path("second"), file)).value())
+        << file;
+  }
+}
+
+TEST_F(HfFolder, ReadsShardsThroughTheirIndex) {
+  const T5Config config = TinyConfig();
+  const StateDict weights = InitializeWeights(config, 3);
+  WriteModel(Path("model"), config, weights);
+  StateDict parts[2];
+  Json map = Json::object();
+  int turn = 0;
+  for (const auto& [name, tensor] : weights) {
+    const int part = turn++ % 2;
+    parts[part][name] = tensor;
+    map[name] = "model-0000" + std::to_string(part + 1) + "-of-00002.safetensors";
+  }
+  std::filesystem::remove(Path("model/model.safetensors"));
+  ASSERT_TRUE(WriteTensorFile(Path("model/model-00001-of-00002.safetensors"), parts[0]).ok());
+  ASSERT_TRUE(WriteTensorFile(Path("model/model-00002-of-00002.safetensors"), parts[1]).ok());
+  std::ofstream(Path("model/model.safetensors.index.json")) << Json{{"weight_map", map}}.dump();
+  const auto loaded = LoadHfFolder(Path("model"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(HashWeights(loaded->weights), HashWeights(weights));
+
+  map["shared.weight"] = "../elsewhere.safetensors";
+  std::ofstream(Path("model/model.safetensors.index.json")) << Json{{"weight_map", map}}.dump();
+  EXPECT_THAT(Message(LoadHfFolder(Path("model")).status()), HasSubstr("shared.weight"));
+}
+
+TEST_F(HfFolder, AliasesAndTheUnusedBiasAreNotLeftOvers) {
+  const T5Config config = TinyConfig(true);
+  StateDict weights = InitializeWeights(config, 4);
+  WriteModel(Path("model"), config, weights);
+  const std::string hash = HashWeights(weights);
+  StateDict file = weights;
+  file["encoder.embed_tokens.weight"] = weights["shared.weight"];
+  file["decoder.embed_tokens.weight"] = weights["shared.weight"];
+  file["lm_head.weight"] = weights["shared.weight"];
+  file["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"] =
+      at::zeros({32, 4});
+  WriteTensors(Path("model"), file);
+  const auto loaded = LoadHfFolder(Path("model"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_TRUE(loaded->config.tied_embeddings);
+  EXPECT_EQ(HashWeights(loaded->weights), hash);
+
+  file["decoder.embed_tokens.weight"] = weights["shared.weight"] + 1;
+  WriteTensors(Path("model"), file);
+  EXPECT_THAT(Message(LoadHfFolder(Path("model")).status()),
+              HasSubstr("decoder.embed_tokens.weight: differs"));
+}
+
+TEST_F(HfFolder, NamesEveryMissingLeftOverAndMisshapedTensorInOneError) {
+  const T5Config config = TinyConfig();
+  StateDict weights = InitializeWeights(config, 5);
+  WriteModel(Path("model"), config, weights);
+  weights.erase("encoder.final_layer_norm.weight");
+  weights.erase("decoder.block.1.layer.0.SelfAttention.q.weight");
+  weights["decoder.block.0.layer.0.SelfAttention.k.weight"] = at::zeros({8, 16});
+  weights["decoder.block.7.odd.weight"] = at::zeros({3});
+  WriteTensors(Path("model"), weights);
+  const absl::Status status = LoadHfFolder(Path("model")).status();
+  EXPECT_EQ(ExitCode(status), 2);
+  EXPECT_THAT(
+      Message(status),
+      AllOf(HasSubstr("missing: encoder.final_layer_norm.weight [16]"),
+            HasSubstr("missing: decoder.block.1.layer.0.SelfAttention.q.weight"),
+            HasSubstr("SelfAttention.k.weight: found [8, 16], config.json expects [16, 16]"),
+            HasSubstr("left over: decoder.block.7.odd.weight [3]"), HasSubstr("(4)")));
+}
+
+TEST_F(HfFolder, NamesTheTensorThatHoldsNanOrInfinity) {
+  for (const auto dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
+    for (const double poison :
+         {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+      const T5Config config = TinyConfig();
+      StateDict weights = InitializeWeights(config, 6);
+      for (auto& [name, tensor] : weights) tensor = tensor.to(dtype);
+      weights["decoder.block.1.layer.2.DenseReluDense.wo.weight"][3][5] = poison;
+      const std::string folder = Path("model_" + TorchDtypeName(dtype) + std::to_string(poison));
+      WriteModel(folder, config, weights);
+      const absl::Status status = LoadHfFolder(folder).status();
+      EXPECT_EQ(ExitCode(status), 2);
+      EXPECT_THAT(Message(status), HasSubstr("decoder.block.1.layer.2.DenseReluDense.wo.weight"));
+    }
+  }
+}
+
+TEST_F(HfFolder, TheHeadTensorHasTheLastWordOnTying) {
+  const T5Config untied = TinyConfig();
+  WriteModel(Path("model"), untied, InitializeWeights(untied, 7));
+  // As transformers 5 writes a T5 1.1.
+  EditConfig(Path("model"), {{"tie_word_embeddings", true}, {"scale_decoder_outputs", false}});
+  EXPECT_EQ(LoadHfFolder(Path("model")).value().config, untied);
+  EXPECT_EQ(LoadHfConfig(Path("model")).value(), untied);
+  // As transformers 4 writes it.
+  EditConfig(Path("model"), {{"tie_word_embeddings", false}, {"scale_decoder_outputs", nullptr}});
+  EXPECT_EQ(LoadHfFolder(Path("model")).value().config, untied);
+  // No flag at all: the head is its own, the output is scaled.
+  EditConfig(Path("model"), {{"tie_word_embeddings", nullptr}});
+  const T5Config scaled = LoadHfFolder(Path("model")).value().config;
+  EXPECT_FALSE(scaled.tied_embeddings);
+  EXPECT_TRUE(scaled.scale_decoder_outputs);
+}
+
+TEST_F(HfFolder, AnUntiedConfigWithoutAHeadIsRefused) {
+  const T5Config tied = TinyConfig(true);
+  WriteModel(Path("model"), tied, InitializeWeights(tied, 8));
+  EditConfig(Path("model"), {{"tie_word_embeddings", false}, {"scale_decoder_outputs", nullptr}});
+  EXPECT_THAT(Message(LoadHfFolder(Path("model")).status()),
+              HasSubstr("missing: lm_head.weight [40, 16]"));
+}
+
+TEST_F(HfFolder, PointsAtTransformersForAFolderWithPickledWeightsOnly) {
+  std::ofstream(Path("config.json")) << T5ConfigToJson(TinyConfig(), "float32").dump();
+  std::ofstream(Path("pytorch_model.bin")) << "x";
+  EXPECT_THAT(Message(LoadHfFolder(root_).status()), HasSubstr("safe_serialization"));
+  EXPECT_THAT(Message(LoadHfFolder(Path("nothing")).status()), HasSubstr("no such folder"));
+}
+
+TEST_F(HfFolder, IsWrittenOnlyWhereNothingIsLost) {
+  const T5Config config = TinyConfig();
+  const StateDict weights = InitializeWeights(config, 9);
+  std::filesystem::create_directories(Path("empty"));
+  EXPECT_TRUE(SaveHfFolder(Path("empty"), Saving(config, weights)).ok());
+  EXPECT_TRUE(SaveHfFolder(Path("slash/"), Saving(config, weights)).ok());
+  EXPECT_TRUE(FileExists(Path("slash/config.json")));
+  std::ofstream(Path("file")) << "x";
+  for (const char* taken : {"empty", "file"}) {
+    EXPECT_EQ(ExitCode(SaveHfFolder(Path(taken), Saving(config, weights))), 2) << taken;
+  }
+  EXPECT_EQ(ExitCode(SaveHfFolder(Path("empty"), Saving(config, weights), true)), 2)
+      << "not written by regroup";
+  HfSave ours = Saving(config, weights);
+  ours.provenance = {{"made", "here"}};
+  ASSERT_TRUE(SaveHfFolder(Path("ours"), ours).ok());
+  EXPECT_EQ(ExitCode(SaveHfFolder(Path("ours"), ours)), 2);
+  ours.provenance = {{"made", "again"}};
+  ASSERT_TRUE(SaveHfFolder(Path("ours"), ours, true).ok());
+  EXPECT_EQ(LoadHfFolder(Path("ours")).value().provenance["made"], "again");
+  EXPECT_FALSE(FolderExists(Path("ours.replacing.partial")));
+  ours.source_folder = Path("x/../ours");
+  EXPECT_THAT(Message(SaveHfFolder(Path("ours"), ours, true)), HasSubstr("the source"));
+  std::filesystem::create_directory_symlink(Path("ours"), Path("link"));
+  EXPECT_EQ(ExitCode(CheckNewFolder(Path("link"), Path("ours"), true)), 2);
+  EXPECT_EQ(ExitCode(CheckNewFolder(root_, Path("ours"), true)), 2) << "the source lies inside";
+  EXPECT_TRUE(CheckNewFolder(Path("ours/below"), Path("ours"), false).ok());
+}
+
+}  // namespace
+}  // namespace regroup

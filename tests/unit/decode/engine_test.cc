@@ -1,0 +1,237 @@
+// The engine against the full forward pass of `model`, and properties of greedy decoding.
+#include "decode/engine.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "core/stop.h"
+#include "model/t5.h"
+
+namespace regroup {
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+struct Shape {
+  std::string name;
+  bool v11;
+  KvHeads kv_heads;
+};
+
+std::vector<Shape> Shapes() {
+  return {{"MHA v1.1", true, {{8, 8}, {8, 8}, {8, 8}}},
+          {"MHA v1.0", false, {{8, 8}, {8, 8}, {8, 8}}},
+          {"GQA", true, {{8, 8}, {2, 2}, {2, 2}}},
+          {"MQA", true, {{8, 8}, {1, 1}, {1, 1}}},
+          {"MQA everywhere, v1.0", false, {{1, 1}, {1, 1}, {1, 1}}},
+          {"another G in every layer", true, {{4, 2}, {8, 1}, {2, 4}}}};
+}
+
+T5Config MakeConfig(const Shape& shape) {
+  T5Config c;
+  c.vocab_size = 128;
+  c.d_model = 32;
+  c.d_kv = 8;
+  c.d_ff = 40;
+  c.num_layers = 2;
+  c.num_decoder_layers = 2;
+  c.num_heads = 8;
+  c.feed_forward = shape.v11 ? "gated-gelu" : "relu";
+  c.tied_embeddings = c.scale_decoder_outputs = !shape.v11;
+  c.kv_heads = shape.kv_heads;
+  return c;
+}
+
+StateDict MakeWeights(const T5Config& config) {
+  StateDict weights = InitializeWeights(config, 7);
+  for (auto& [name, tensor] : weights) {
+    if (tensor.dim() == 1) tensor = tensor + 0.1 * at::arange(tensor.size(0)) / tensor.size(0);
+    if (name.find("Attention") != std::string::npos) tensor = tensor * 2.0;
+  }
+  return weights;
+}
+
+std::vector<Ids> MakeRows(const std::vector<int64_t>& lengths, uint64_t seed) {
+  std::vector<Ids> rows;
+  CounterRng rng(seed, RandomPurpose::kTest, 0);
+  for (const int64_t length : lengths) {
+    Ids row;
+    for (int64_t i = 0; i < length; ++i) row.push_back(static_cast<int32_t>(2 + rng.Below(126)));
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::vector<Hypothesis> Decode(const Engine& engine, const std::vector<Ids>& sources,
+                               int64_t max_length, const DecodeConfig& options = {}) {
+  auto result = engine.Generate(sources, max_length, options, nullptr);
+  EXPECT_TRUE(result.ok()) << result.status();
+  return *result;
+}
+
+struct Pair {
+  at::Tensor cached, full;
+};
+
+// Logits of the cached decoder and of the full forward pass on the same rows.
+Pair BothLogits(const T5Config& config, const StateDict& weights, at::ScalarType compute) {
+  const std::vector<Ids> sources = MakeRows({1, 5, 5, 170, 12}, 3);
+  const std::vector<Ids> targets = MakeRows({150, 150, 150, 150, 150}, 4);
+  std::vector<Example> examples;
+  for (size_t i = 0; i < sources.size(); ++i) examples.push_back({i, "", sources[i], targets[i]});
+  const BatchTensors batch = ToTensors(Collate(examples), config, at::kCPU);
+  const c10::InferenceMode inference;
+  StateDict masters;
+  for (const auto& [name, tensor] : weights) {
+    masters[name] = tensor.to(compute == at::kDouble ? at::kDouble : at::kFloat);
+  }
+  const T5Model model(config, masters, compute);
+  const auto engine = Engine::Create(config, weights, compute);
+  return {engine->ForcedLogits(sources, batch.target_in_bt).to(at::kDouble),
+          model.DecodeLogits(model.Encode(batch), batch).to(at::kDouble)};
+}
+
+double RelativeError(const Pair& pair) {
+  const double rms = pair.full.square().mean().sqrt().item<double>();
+  return (pair.cached - pair.full).abs().max().item<double>() / rms;
+}
+
+TEST(CachedDecoding, EqualsTheFullForwardPassInFp64) {
+  for (const Shape& shape : Shapes()) {
+    const T5Config config = MakeConfig(shape);
+    EXPECT_LT(RelativeError(BothLogits(config, MakeWeights(config), at::kDouble)), 1e-10)
+        << shape.name;
+  }
+}
+
+TEST(CachedDecoding, EqualsTheFullForwardPassInFp32) {
+  for (const Shape& shape : Shapes()) {
+    const T5Config config = MakeConfig(shape);
+    EXPECT_LT(RelativeError(BothLogits(config, MakeWeights(config), at::kFloat)), 1e-4)
+        << shape.name;
+  }
+}
+
+TEST(CachedDecoding, StaysNearTheFullForwardPassInBf16) {
+  for (const Shape& shape : Shapes()) {
+    const T5Config config = MakeConfig(shape);
+    const Pair pair = BothLogits(config, MakeWeights(config), at::kBFloat16);
+    const double error = (pair.cached - pair.full).square().mean().sqrt().item<double>();
+    EXPECT_LT(error / pair.full.square().mean().sqrt().item<double>(), 0.08) << shape.name;
+  }
+}
+
+TEST(CachedDecoding, SeesAChangeOfASingleWeight) {
+  const T5Config config = MakeConfig(Shapes()[2]);
+  StateDict weights = MakeWeights(config);
+  const Pair before = BothLogits(config, weights, at::kDouble);
+  for (const std::string& name :
+       {EncoderSelfPrefix(1) + ".k.weight", DecoderSelfPrefix(0) + ".v.weight",
+        CrossPrefix(1) + ".k.weight", FeedForwardPrefix(true, 1) + ".wi_1.weight",
+        RelativeBiasName(true), NormName(true, 1, 1)}) {
+    StateDict changed = weights;
+    changed[name] = changed[name] * 1.5;
+    const Pair after = BothLogits(config, changed, at::kDouble);
+    EXPECT_GT(RelativeError({after.cached, before.full}), 1e-6) << name;
+  }
+}
+
+// A model in which the rows of a batch end at different steps: EOS takes the place of a frequent
+// token.
+struct EndingModel {
+  T5Config config = MakeConfig(Shapes()[2]);
+  StateDict weights = MakeWeights(config);
+  std::vector<Ids> sources = MakeRows({3, 40, 3, 7, 19, 19, 64, 2, 5, 33, 11, 90}, 5);
+
+  EndingModel() {
+    at::Tensor& head = weights["lm_head.weight"];
+    head = head * 6.0;
+    const auto engine = Engine::Create(config, weights, at::kFloat);
+    std::vector<int64_t> rows_with(static_cast<size_t>(config.vocab_size), 0);
+    for (const Hypothesis& h : Decode(*engine, sources, 24)) {
+      std::vector<bool> seen(rows_with.size());
+      for (size_t t = 2; t < h.ids.size(); ++t) seen[static_cast<size_t>(h.ids[t])] = true;
+      for (size_t v = 2; v < seen.size(); ++v) rows_with[v] += seen[v];
+    }
+    const auto frequent = std::max_element(rows_with.begin(), rows_with.end()) - rows_with.begin();
+    head[1].copy_(head[frequent] * 1.05);
+  }
+};
+
+TEST(Greedy, RowsDoNotDependOnTheirNeighbours) {
+  const EndingModel m;
+  const auto engine = Engine::Create(m.config, m.weights, at::kDouble);
+  const std::vector<Hypothesis> together = Decode(*engine, m.sources, 24);
+  std::vector<size_t> lengths;
+  for (size_t i = 0; i < m.sources.size(); ++i) {
+    const Hypothesis alone = Decode(*engine, {m.sources[i]}, 24)[0];
+    EXPECT_EQ(together[i].ids, alone.ids) << i;
+    EXPECT_NEAR(together[i].score, alone.score, 1e-10) << i;
+    EXPECT_EQ(together[i].at_length_limit, alone.at_length_limit) << i;
+    lengths.push_back(alone.ids.size());
+  }
+  std::sort(lengths.begin(), lengths.end());
+  EXPECT_GE(std::unique(lengths.begin(), lengths.end()) - lengths.begin(), 3)
+      << "the model must make the batch shrink";
+}
+
+TEST(Greedy, NothingFollowsTheEndAndTheScoreCountsIt) {
+  const EndingModel m;
+  const auto engine = Engine::Create(m.config, m.weights, at::kDouble);
+  DecodeConfig sum, mean;
+  sum.length_penalty = 0;
+  mean.length_penalty = 1;
+  const auto sums = Decode(*engine, m.sources, 24, sum),
+             means = Decode(*engine, m.sources, 24, mean);
+  int64_t ended = 0;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const Ids& ids = sums[i].ids;
+    const auto eos = std::find(ids.begin(), ids.end(), 1);
+    ended += eos != ids.end();
+    EXPECT_EQ(sums[i].at_length_limit, eos == ids.end());
+    EXPECT_TRUE(eos == ids.end() ? ids.size() == 24u : eos + 1 == ids.end());
+    EXPECT_NEAR(sums[i].score / static_cast<double>(ids.size()), means[i].score, 1e-12);
+  }
+  EXPECT_GT(ended, 0);
+}
+
+TEST(Greedy, RunsToTheLimitWhenTheEndIsIgnored) {
+  const EndingModel m;
+  const auto engine = Engine::Create(m.config, m.weights, at::kFloat);
+  DecodeConfig options;
+  options.ignore_eos = true;
+  DecodeTimes times;
+  const auto result = engine->Generate(m.sources, 9, options, &times);
+  ASSERT_TRUE(result.ok());
+  for (const Hypothesis& h : *result) EXPECT_EQ(h.ids.size(), 9u);
+  EXPECT_EQ(times.step_seconds.size(), 9u);
+}
+
+TEST(Greedy, AStopSignalEndsItWithTheStoppedStatus) {
+  const EndingModel m;
+  const auto engine = Engine::Create(m.config, m.weights, at::kFloat);
+  RequestStop(SIGTERM);
+  const auto result = engine->Generate(m.sources, 9, {}, nullptr);
+  RequestStop(0);
+  EXPECT_TRUE(IsStopped(result.status()));
+}
+
+TEST(KvBytes, AreExactlyTheSharedHeadsShareOfMultiHead) {
+  const T5Config mha = MakeConfig(Shapes()[0]), gqa = MakeConfig(Shapes()[2]);
+  const auto full = Engine::Create(mha, InitializeWeights(mha, 1), at::kFloat);
+  const auto grouped = Engine::Create(gqa, InitializeWeights(gqa, 1), at::kFloat);
+  EXPECT_EQ(full->KvBytes(64, 512, 32), 2 * 2 * 64 * (512 + 32) * 8 * 8 * 4);
+  EXPECT_EQ(grouped->KvBytes(64, 512, 32) * 4, full->KvBytes(64, 512, 32));
+  EXPECT_EQ(grouped->KvBytesPerPosition() * 4, full->KvBytesPerPosition());
+  const auto half = Engine::Create(gqa, InitializeWeights(gqa, 1), at::kBFloat16);
+  EXPECT_EQ(half->KvBytesPerPosition() * 2, grouped->KvBytesPerPosition());
+}
+
+}  // namespace
+}  // namespace regroup

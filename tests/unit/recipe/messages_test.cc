@@ -1,0 +1,208 @@
+// Each class of error, with its place: what a person reads.
+#include <gmock/gmock.h>
+
+#include "recipe_fixture.h"
+
+namespace regroup {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+// A recipe that is right; tests add lines.
+constexpr char kHead[] =
+    "name: t\n"
+    "tokenizer: {path: tok}\n"
+    "corpora: {prose: {files: a.txt, format: text}}\n"
+    "stages:\n";
+std::string With(const std::string& stages) { return absl::StrCat(kHead, stages); }
+
+class RecipeMessages : public RecipeFiles {};
+
+TEST_F(RecipeMessages, ARightRecipeHasNone) {
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n")), IsEmpty());
+}
+
+TEST_F(RecipeMessages, AllProblemsAreReportedAtOnceWithTheirLines) {
+  const auto found =
+      Messages(With("  p:\n"
+                    "    pretrain:\n"
+                    "      stpes: 5\n"
+                    "      batch: {examples: many}\n"
+                    "      data: {noise_density: 2}\n"));
+  EXPECT_THAT(
+      found,
+      ElementsAre(
+          "r.yaml:7: stages.p.pretrain: the required key \"steps\" is missing (optimizer steps)",
+          "r.yaml:7: stages.p.pretrain.stpes: unknown key (did you mean \"steps\"?)",
+          "r.yaml:8: stages.p.pretrain.batch.examples: found \"many\", expected a whole number, "
+          "for instance 800, 50k steps or 10 GB",
+          "r.yaml:9: stages.p.pretrain.data.noise_density: found \"2\", expected between 0.001 and "
+          "0.999"))
+      << ::testing::PrintToString(found);
+}
+
+TEST_F(RecipeMessages, AnUnknownKeyNamesTheSectionWhereItWouldBeValid) {
+  EXPECT_THAT(
+      Messages(With("  p: {pretrain: {steps: 5, micro_batch: 8}}\n")),
+      ElementsAre(AllOf(StartsWith("r.yaml:5: stages.p.pretrain.micro_batch: unknown key"),
+                        HasSubstr("\"micro_batch\" is a key of stages.<name>.pretrain.batch"))));
+}
+
+TEST_F(RecipeMessages, ADuplicateKeyNamesBothLines) {
+  EXPECT_THAT(
+      Messages(With("  p: {pretrain: {steps: 5}}\nname: again\n")),
+      ElementsAre(
+          "r.yaml:6: the key \"name\" stands twice in this section (first in line 1); keep one"));
+}
+
+TEST_F(RecipeMessages, ASecondDocumentIsRefused) {
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n---\nname: b\n")),
+              ElementsAre(AllOf(StartsWith("r.yaml:7:"), HasSubstr("second YAML document"))));
+}
+
+TEST_F(RecipeMessages, ATabIsNamedWithItsLine) {
+  EXPECT_THAT(Messages(With("  p:\n\tpretrain: {steps: 5}\n")),
+              Contains(StartsWith("r.yaml:6: a tab in the indentation")));
+}
+
+TEST_F(RecipeMessages, BrokenSyntaxIsNamedWithItsLine) {
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5\n")), Contains(HasSubstr("not valid YAML")));
+}
+
+TEST_F(RecipeMessages, AnAliasBombIsRefusedWithoutExpandingIt) {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    absl::StrAppend(&bomb, "a", i, ": &a", i, " [");
+    for (int k = 0; k < 10; ++k) absl::StrAppend(&bomb, k == 0 ? "" : ", ", "*a", i - 1);
+    absl::StrAppend(&bomb, "]\n");
+  }
+  EXPECT_THAT(Messages(bomb), Contains(HasSubstr("more than 100000 values")));
+}
+
+TEST_F(RecipeMessages, DeepNestingIsAnErrorNotACrash) {
+  EXPECT_THAT(Messages("name: " + std::string(20000, '[')), Contains(HasSubstr("not valid YAML")));
+}
+
+TEST_F(RecipeMessages, AnIncludeCycleNamesItsFiles) {
+  Write("a.yaml", "include: b.yaml\n");
+  Write("b.yaml", "include: [a.yaml]\n");
+  EXPECT_THAT(Messages("include: [a.yaml]\n" + With("  p: {pretrain: {steps: 5}}\n")),
+              ElementsAre(AllOf(StartsWith("b.yaml:1: include: a cycle"),
+                                HasSubstr("a.yaml includes b.yaml"))));
+}
+
+TEST_F(RecipeMessages, AMissingIncludeIsNamed) {
+  EXPECT_THAT(Messages("include: [no.yaml]\n" + With("  p: {pretrain: {steps: 5}}\n")),
+              ElementsAre(StartsWith("r.yaml:1: include: there is no file no.yaml")));
+}
+
+TEST_F(RecipeMessages, LaterPartsWinAndOwnKeysWinOverThem) {
+  Write("a.yaml", "seed: 2\nprecision: bf16\ndevice: cpu\n");
+  Write("b.yaml", "seed: 3\nprecision: fp32\n");
+  const LoadedRecipe loaded = LoadRecipe(Write("r.yaml", "include: [a.yaml, b.yaml]\nseed: 4\n" +
+                                                             With("  p: {pretrain: {steps: 5}}\n")),
+                                         {});
+  EXPECT_EQ(loaded.recipe.head.seed, 4u);
+  EXPECT_EQ(loaded.recipe.head.precision, "fp32");
+  EXPECT_EQ(loaded.recipe.head.device, "cpu");
+}
+
+TEST_F(RecipeMessages, AReferenceToNothingSuggestsTheNearestStage) {
+  EXPECT_THAT(
+      Messages(
+          With("  parent: {pretrain: {steps: 5}}\n  up: {uptrain: {from: parnt, alpha: 5%}}\n")),
+      ElementsAre(AllOf(StartsWith("r.yaml:6: stages.up.uptrain.from: there is no stage \"parnt\""),
+                        HasSubstr("did you mean \"parent\""))));
+}
+
+TEST_F(RecipeMessages, ACycleOfStagesIsAProblem) {
+  EXPECT_THAT(Messages(With(
+                  "  a: {uptrain: {from: b, alpha: 5%}}\n  b: {uptrain: {from: a, alpha: 5%}}\n")),
+              ElementsAre(HasSubstr("stages.a: stages need each other in a circle"),
+                          HasSubstr("stages.b: stages need")));
+}
+
+TEST_F(RecipeMessages, TheWrongKindOfStageIsAProblem) {
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n  t: {compare: {rows: [p]}}\n")),
+              ElementsAre(HasSubstr("the stage \"p\" is of kind pretrain, expected evaluate")));
+  EXPECT_THAT(Messages(With("  p: {pretrian: {steps: 5}}\n")),
+              Contains(HasSubstr("did you mean \"pretrain\"")));
+}
+
+TEST_F(RecipeMessages, OneFileForDevAndTestIsAProblem) {
+  Write("t.yaml", "{name: t, input: \"{a}\", target: \"{b}\", metrics: [bleu]}\n");
+  EXPECT_THAT(Messages("tasks: {t: {task: t.yaml, train: a, dev: b, test: b}}\n" +
+                       With("  p: {pretrain: {steps: 5}}\n")),
+              ElementsAre(HasSubstr("dev and test are one file: b")));
+}
+
+TEST_F(RecipeMessages, ProblemsOfATaskFileNameThatFile) {
+  Write("t.yaml", "name: t\ninput: \"{a}\"\ntarget: \"{b}\"\nmetrics: [blue]\n");
+  EXPECT_THAT(Messages("tasks: {t: {task: t.yaml}}\n" + With("  p: {pretrain: {steps: 5}}\n")),
+              ElementsAre(AllOf(StartsWith("t.yaml:4: metrics: found \"blue\""),
+                                HasSubstr("did you mean \"bleu\""))));
+}
+
+TEST_F(RecipeMessages, AHeldOutCorpusThatIsTrainedOnIsAProblem) {
+  EXPECT_THAT(
+      Messages(With(
+          "  p: {pretrain: {steps: 5, data: {mixture: {prose: 1}}, validate: {corpus: prose}}}\n")),
+      ElementsAre(HasSubstr("is also trained on")));
+}
+
+TEST_F(RecipeMessages, MicroBatchMustDivideTheBatch) {
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5, batch: {examples: 8, micro_batch: 3}}}\n")),
+              ElementsAre(HasSubstr("expected a divisor of examples (8)")));
+}
+
+TEST_F(RecipeMessages, PlaceholdersWithoutQuotesGetAHint) {
+  EXPECT_THAT(
+      Messages(
+          "for_each: {v: {a: {}}}\n" +
+          With("  p: {pretrain: {steps: 5}}\n  \"{v}\": {convert: {from: {v}, kv_heads: 1}}\n")),
+      Contains(HasSubstr("a placeholder needs quotes: \"{v}\"")));
+}
+
+TEST_F(RecipeMessages, UndeclaredUnboundAndUnusedVariablesAreProblems) {
+  EXPECT_THAT(
+      Messages("for_each: {variant: {a: {g: 1}}}\n" +
+               With("  p: {pretrain: {steps: 5}}\n  c: {convert: {from: p, kv_heads: "
+                    "\"{varian.g}\"}}\n")),
+      AllOf(Contains(HasSubstr("is not declared under for_each (did you mean \"variant\"?)")),
+            Contains(HasSubstr("has no effect"))));
+  EXPECT_THAT(
+      Messages(
+          "for_each: {v: {a: {g: 1}}}\n" +
+          With("  p: {pretrain: {steps: 5}}\n  c: {convert: {from: p, kv_heads: \"{v.g}\"}}\n")),
+      Contains(HasSubstr("the stage's name does not hold {v}")));
+  EXPECT_THAT(Messages("for_each: {v: {a: {g: 1}}}\n" +
+                       With("  p: {pretrain: {steps: 5}}\n  \"{v}\": {convert: {from: p, kv_heads: "
+                            "\"{v.h}\"}}\n")),
+              Contains(HasSubstr("the variant a has no field \"h\"")));
+}
+
+TEST_F(RecipeMessages, SetSaysWhatItCannotDo) {
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n"), {"stages.q.pretrain.steps=5"}),
+              ElementsAre(HasSubstr("there is no stage \"q\"")));
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n"), {"seed"}),
+              ElementsAre(HasSubstr("expected key.path=value")));
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n"), {"seed=x"}),
+              ElementsAre(StartsWith("--set seed: seed: found \"x\"")));
+}
+
+TEST_F(RecipeMessages, AMissingRecipeIsNamed) {
+  EXPECT_THAT(LoadRecipe("no/such.yaml", {}).problems.ToStatus().message(),
+              HasSubstr("no/such.yaml: there is no such recipe"));
+}
+
+TEST_F(RecipeMessages, AnEmptyFileIsNotACrash) {
+  EXPECT_THAT(Messages(""), Contains(HasSubstr("\"name\" is missing")));
+}
+
+}  // namespace
+}  // namespace regroup

@@ -1,0 +1,66 @@
+// Text tables and the comparison.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "report/comparison.h"
+#include "report/table.h"
+
+namespace regroup {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(TextTable, ColumnsAreAsWideAsTheirWidestCellAndCountCodePoints) {
+  const TextTable table{{"a", "bb"},
+                        {{"x", "1"}, {"\xC3\xA4\xC3\xB6\xC3\xBC", "22222"}, {"short"}}};
+  EXPECT_EQ(FormatTable(table),
+            "a         bb\n"
+            "-----  -----\n"
+            "x          1\n"
+            "\xC3\xA4\xC3\xB6\xC3\xBC    22222\n"
+            "short\n");
+}
+
+Json Row(const std::string& name, const std::string& label, double ms) {
+  return Json{
+      {"name", name},
+      {"label", label},
+      {"kv_heads", "2"},
+      {"parameters", 1234567},
+      {"kv_bytes_per_position", 512},
+      {"tasks",
+       {{"titles",
+         {{"metric", "rouge1"},
+          {"value", 31.26},
+          {"interval", {30.0, 32.5}},
+          {"shuffled", 8.0},
+          {"shuffled_interval", {7.0, 9.0}},
+          {"loss", 2.5}}}}},
+      {"bench", {{"ms_per_sample", ms}, {"kv_bytes", 33554432}, {"step_ms", {{"median", 4.5}}}}}};
+}
+
+TEST(Comparison, ShowsQualitySpeedRecoveryAndThePapersFigures) {
+  const Json comparison = {
+      {"rows", {Row("parent", "MHA", 10.0), Row("gqa_up", "GQA-2", 4.0)}},
+      {"bench", {{"batch", 64}, {"source", 512}, {"target", 32}, {"precision", "fp32"}}},
+      {"recovery",
+       {{"alphas", {0.0, 0.05}}, {"rows", {{{"label", "GQA-2"}, {"loss", {3.25, nullptr}}}}}}}};
+  const std::string text = ComparisonText(comparison);
+  for (const char* part : {"31.3", "[30.0, 32.5]", "2.50x", "batch 64, 512 source tokens",
+                           "alpha 5 %", "3.2500", "1,234,567", "GQA-8-XXL", "0.28"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+}
+
+TEST(Comparison, SaysSoWhereNothingWasTimed) {
+  Json row = Row("parent", "MHA", 1.0);
+  row["bench"] = nullptr;
+  const std::string text =
+      ComparisonText({{"rows", {row}}, {"bench", nullptr}, {"recovery", nullptr}});
+  EXPECT_THAT(text, HasSubstr("not timed"));
+  EXPECT_THAT(text, Not(HasSubstr("Recovery")));
+}
+
+}  // namespace
+}  // namespace regroup
