@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "cli/commands.h"
 
 namespace regroup {
 namespace {
@@ -185,11 +186,13 @@ std::string Overview(const std::vector<Command>& commands) {
       "regroup turns a trained multi-head T5 into a grouped-query T5.\n\n"
       "  regroup run recipes/quickstart.yaml\n"
       "  regroup convert --from t5-base --to t5-base-gqa --kv-heads 4\n\nCommands\n";
+  std::set<std::string> groups;
   for (const Command& command : commands) {
-    if (command.hidden) continue;
-    std::string left = absl::StrCat("  ", command.name);
-    left.resize(std::max<size_t>(left.size() + 2, 20), ' ');
-    absl::StrAppend(&text, left, command.summary, "\n");
+    const auto [group, name] = SplitName(command.name);
+    if (command.hidden || (!group.empty() && !groups.insert(group).second)) continue;
+    std::string left = absl::StrCat("  ", group.empty() ? name : group);
+    left.resize(14, ' ');
+    absl::StrAppend(&text, left, group.empty() ? command.summary : GroupSummary(group), "\n");
   }
   return absl::StrCat(text, "\nregroup COMMAND --help says more.\n");
 }

@@ -100,7 +100,7 @@ absl::Status Run(const NoOptions&, const CommonOptions& common) {
 }  // namespace
 
 Command DoctorCommand() {
-  return MakeCommand<NoOptions>("doctor", "says what this machine can do and what is wrong with it",
+  return MakeCommand<NoOptions>("doctor", "what this machine can do, and what is wrong",
                                 {"regroup doctor", "regroup doctor --json"}, {}, Run);
 }
 

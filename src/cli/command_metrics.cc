@@ -72,7 +72,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
 
 Command MetricsCommand() {
   return MakeCommand<Options>(
-      "metrics", "scores text against text, no model",
+      "metrics", "scores text against text: BLEU, chrF, ROUGE, SQuAD, TriviaQA",
       {"regroup metrics --metric bleu --predictions out.txt --references ref.txt --tokenize intl",
        "regroup metrics --metric rouge --predictions out.jsonl --references rows.jsonl --bootstrap "
        "1000 --json"},

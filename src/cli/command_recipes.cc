@@ -32,7 +32,7 @@ struct DocsOptions {
   std::string what;
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("what", "which page").Required().OneOf({"recipes", "commands"}), c.what);
+    v(Field("what", "which page").Required().OneOf({"recipes"}), c.what);
   }
 };
 
@@ -102,15 +102,8 @@ absl::Status Show(const ShowOptions& options, const CommonOptions&) {
   return absl::OkStatus();
 }
 
-absl::Status Docs(const DocsOptions& options, const CommonOptions&) {
-  if (options.what == "recipes") {
-    std::cout << RecipeDocs();
-    return absl::OkStatus();
-  }
-  std::cout << "| command | does |\n|---|---|\n";
-  for (const Command& command : AllCommands()) {
-    if (!command.hidden) std::cout << "| `" << command.name << "` | " << command.summary << " |\n";
-  }
+absl::Status Docs(const DocsOptions&, const CommonOptions&) {
+  std::cout << RecipeDocs();
   return absl::OkStatus();
 }
 

@@ -31,6 +31,14 @@ std::vector<Command> AllCommands() {
   return commands;
 }
 
+std::string GroupSummary(const std::string& group) {
+  static const std::map<std::string, std::string> summaries = {
+      {"bench", "speed, memory and K/V bytes of checkpoints side by side"},
+      {"tokenize", "trains a vocabulary; text to ids and back"},
+      {"recipes", "the shipped recipes"}};
+  return summaries.at(group);
+}
+
 std::vector<std::string> CommonOverrides(const CommonOptions& common) {
   std::vector<std::string> sets;
   if (!common.device.empty()) sets.push_back(absl::StrCat("device=", common.device));

@@ -28,6 +28,9 @@ Command DocsCommand();
 // In the order of the overview.
 std::vector<Command> AllCommands();
 
+// One line on a group of commands ("bench", "tokenize", "recipes"), for the overview.
+std::string GroupSummary(const std::string& group);
+
 // --device, --precision and --seed as overrides of a recipe.
 std::vector<std::string> CommonOverrides(const CommonOptions& common);
 

@@ -138,7 +138,8 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
 }
 
 absl::Status PublishFolder(const std::string& target, const std::function<absl::Status(const std::string&)>& fill) {
-  const std::string normal = JoinPath(ParentFolder(target), BaseName(target));
+  std::string normal = fs::path(target).lexically_normal().string();
+  while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   const std::string aside = absl::StrCat(normal, ".partial");
   std::error_code error;
   fs::remove_all(aside, error);

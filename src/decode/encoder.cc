@@ -45,6 +45,33 @@ at::Tensor AttendRuns(const AttentionWeights& w, const T5Config& config, const a
   return context;
 }
 
+// Rows are independent, so a few at a time go through all layers: their activations stay in the
+// caches.
+constexpr size_t kChunkTokens = 2048;
+
+size_t ChunkEnd(std::span<const std::vector<int32_t>> sources, size_t begin) {
+  size_t end = begin + 1;
+  size_t tokens = sources[begin].size();
+  while (end < sources.size() && tokens + sources[end].size() <= kChunkTokens) {
+    tokens += sources[end++].size();
+  }
+  return end;
+}
+
+at::Tensor EncodeChunk(const PackedWeights& weights, std::span<const std::vector<int32_t>> sources,
+                       const at::Tensor& bias_1hss) {
+  const double epsilon = weights.config.layer_norm_epsilon;
+  const std::vector<LengthRun> runs = FindLengthRuns(sources);
+  const at::Tensor ids = JoinIds(sources, weights.embedding_vd.device());
+  at::Tensor x = weights.embedding_vd.index_select(0, ids);
+  for (const EncoderLayerWeights& layer : weights.encoder) {
+    const at::Tensor normed = InferenceRmsNorm(x, layer.self.norm_d, epsilon);
+    x.addmm_(AttendRuns(layer.self, weights.config, normed, bias_1hss, runs), layer.self.output_xd);
+    AddFeedForward(layer.feed_forward, epsilon, x);
+  }
+  return InferenceRmsNorm(x, weights.encoder_norm_d, epsilon);
+}
+
 }  // namespace
 
 std::vector<LengthRun> FindLengthRuns(std::span<const std::vector<int32_t>> sources) {
@@ -62,21 +89,25 @@ std::vector<LengthRun> FindLengthRuns(std::span<const std::vector<int32_t>> sour
 }
 
 at::Tensor EncodeRows(const PackedWeights& weights, std::span<const std::vector<int32_t>> sources) {
-  const double epsilon = weights.config.layer_norm_epsilon;
-  const std::vector<LengthRun> runs = FindLengthRuns(sources);
-  int64_t longest = 0;
-  for (const LengthRun& run : runs) longest = std::max(longest, run.length);
+  size_t longest = 0, tokens = 0;
+  for (const auto& source : sources) {
+    longest = std::max(longest, source.size());
+    tokens += source.size();
+  }
+  const int64_t side = static_cast<int64_t>(longest);
   const RelativeBuckets buckets = {true, weights.config.relative_attention_num_buckets,
                                    weights.config.relative_attention_max_distance};
-  const at::Tensor bias_1hss = RelativeBias(weights.encoder_bias, longest, longest, buckets);
-  const at::Tensor ids = JoinIds(sources, weights.embedding_vd.device());
-  at::Tensor x = weights.embedding_vd.index_select(0, ids);
-  for (const EncoderLayerWeights& layer : weights.encoder) {
-    const at::Tensor normed = InferenceRmsNorm(x, layer.self.norm_d, epsilon);
-    x.addmm_(AttendRuns(layer.self, weights.config, normed, bias_1hss, runs), layer.self.output_xd);
-    AddFeedForward(layer.feed_forward, epsilon, x);
+  const at::Tensor bias_1hss = RelativeBias(weights.encoder_bias, side, side, buckets);
+  at::Tensor encoded =
+      at::empty({static_cast<int64_t>(tokens), weights.config.d_model}, weights.options());
+  int64_t done = 0;
+  for (size_t begin = 0, end = 0; begin < sources.size(); begin = end) {
+    end = ChunkEnd(sources, begin);
+    const at::Tensor chunk = EncodeChunk(weights, sources.subspan(begin, end - begin), bias_1hss);
+    encoded.narrow(0, done, chunk.size(0)).copy_(chunk);
+    done += chunk.size(0);
   }
-  return InferenceRmsNorm(x, weights.encoder_norm_d, epsilon);
+  return encoded;
 }
 
 }  // namespace regroup

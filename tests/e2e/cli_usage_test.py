@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 
-from regroup_cli import SOURCE, expect, main, run, write_tiny
+from regroup_cli import expect, main, run, write_tiny
 
 
 def usage_error(arguments, *parts):
@@ -41,18 +41,6 @@ def help_begins_with_examples():
         expect(out.index(f"  regroup {command}") < out.index("Options"), f"{command}: examples come first\n{out}")
     code, out, _ = run("--help")
     expect(code == 0 and "  run " in out and "doctor" in out, out)
-
-
-def the_readme_table_equals_the_commands():
-    overview = run("--help")[1]
-    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
-        readme = file.read()
-    if "## Commands" not in readme:
-        raise AssertionError("README.md has no section Commands")
-    table = readme.split("## Commands", 1)[1].split("\n## ", 1)[0]
-    listed = {line.split("`")[1].split()[0] for line in table.splitlines() if line.startswith("| `")}
-    shown = {line.split()[0] for line in overview.split("Commands\n", 1)[1].splitlines() if line.startswith("  ")}
-    expect(listed == shown, f"README lists {sorted(listed)}, --help shows {sorted(shown)}")
 
 
 def missing_files_are_the_users_fault():
@@ -131,6 +119,6 @@ def metrics_and_tokenizers_work_from_files():
 
 
 main([unknown_commands_suggest_the_nearest, unknown_flags_suggest_the_nearest, missing_and_wrong_values_name_the_flag,
-      help_begins_with_examples, the_readme_table_equals_the_commands, missing_files_are_the_users_fault,
+      help_begins_with_examples, missing_files_are_the_users_fault,
       a_wrong_recipe_lists_all_problems_and_writes_nothing, plan_prints_every_stage_and_writes_nothing,
       shown_recipes_plan_clean_from_any_folder, metrics_and_tokenizers_work_from_files])

@@ -105,7 +105,7 @@ TEST(Files, AFolderAppearsWholeOrNotAtAll) {
   });
   EXPECT_FALSE(failed.ok());
   EXPECT_TRUE(ListFolder(folder).value().empty());
-  ASSERT_TRUE(PublishFolder(folder + "/out", [](const std::string& aside) {
+  ASSERT_TRUE(PublishFolder(folder + "/out/", [](const std::string& aside) {
                 return WriteFileAtomically(aside + "/x", "1");
               }).ok());
   EXPECT_EQ(ListFolder(folder).value(), std::vector<std::string>{"out"});
