@@ -42,11 +42,12 @@ set(_below_pipeline ${REGROUP_ROOMS})
 regroup_room(pipeline DEPS ${_below_pipeline})
 regroup_room(cli DEPS ${_below_pipeline} pipeline)
 
-# g++ 12 warns of -Wrestrict inside its own std::string (GCC bug 105651).
+# g++ 12 warns of these inside its own std::string (GCC bugs 105651, 105329): which of them, and
+# where, changes with the optimization level and the processor.
 add_library(regroup_warnings INTERFACE)
 target_compile_options(regroup_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
-  -Wno-restrict>)
+  -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>)
 
 # Sources of a room, split: <room>_config_sources, <room>_sources (the rest, without main.cc).
 function(regroup_glob_room room)

@@ -22,18 +22,35 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
 }
 
 struct Picks {
-  at::Tensor ids_b;       // int64, on the CPU
-  at::Tensor log_prob_b;  // fp64, on the CPU
+  at::Tensor ids_b;       // int64
+  at::Tensor log_prob_b;  // fp64
 };
+
+// Where `best` first stands in each row. Searching for a known value is several times faster than
+// argmax.
+template <class T>
+at::Tensor FirstPlaces(const at::Tensor& logits_bv, const at::Tensor& best_b) {
+  const int64_t width = logits_bv.size(1);
+  at::Tensor places = at::empty({logits_bv.size(0)}, at::kLong);
+  int64_t* place = places.mutable_data_ptr<int64_t>();
+  for (int64_t row = 0; row < logits_bv.size(0); ++row) {
+    const T* begin = logits_bv.const_data_ptr<T>() + row * width;
+    const T* found = std::find(begin, begin + width, best_b.const_data_ptr<T>()[row]);
+    place[row] = std::min<int64_t>(found - begin, width - 1);  // NaN is found nowhere
+  }
+  return places;
+}
 
 // The likeliest id of each row and its log-probability (fp32, fp64 for fp64 logits); the first of
 // equals.
 Picks PickGreedy(const at::Tensor& logits_bv) {
   const bool narrow = logits_bv.scalar_type() == at::kBFloat16;
-  const at::Tensor logits = narrow ? logits_bv.to(at::kFloat) : logits_bv;
-  const at::Tensor ids = logits.argmax(-1);
+  const at::Tensor logits = (narrow ? logits_bv.to(at::kFloat) : logits_bv).cpu();
+  const at::Tensor best = logits.amax(-1);
+  const at::Tensor ids = logits.scalar_type() == at::kDouble ? FirstPlaces<double>(logits, best)
+                                                             : FirstPlaces<float>(logits, best);
   const at::Tensor log_prob = at::log_softmax(logits, -1).gather(1, ids.unsqueeze(1)).squeeze(1);
-  return {ids.cpu(), log_prob.to(at::kDouble).cpu()};
+  return {ids, log_prob.to(at::kDouble)};
 }
 
 // Hypotheses that grow: which row of the batch each row of the caches belongs to, and what it has

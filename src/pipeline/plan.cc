@@ -272,9 +272,6 @@ std::string PlanToText(const RecipePlan& plan) {
   absl::StrAppend(&text, "\nin all about ", FormatDuration(seconds), ", ", FormatBytes(disk),
                   " of disk, at most ", FormatBytes(memory), " of memory (estimates)\n");
   for (const std::string& note : plan.notes) absl::StrAppend(&text, "note: ", note, "\n");
-  for (const auto& problem : plan.problems.list()) {
-    absl::StrAppend(&text, "problem: ", problem.place, ": ", problem.message, "\n");
-  }
   return text;
 }
 

@@ -31,6 +31,6 @@ struct RecipePlan {
 RecipePlan PlanRecipe(const Recipe& recipe);
 
 Json PlanToJson(const RecipePlan& plan);         // contract's keys
-std::string PlanToText(const RecipePlan& plan);  // a table, notes, totals
+std::string PlanToText(const RecipePlan& plan);  // a table, totals, notes; problems apart
 
 }  // namespace regroup
