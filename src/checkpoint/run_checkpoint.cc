@@ -40,7 +40,7 @@ absl::Status FillCheckpoint(const std::string& folder, const RunCheckpoint& chec
   save.provenance = checkpoint.provenance;
   REGROUP_RETURN_IF_ERROR(WriteHfFolder(folder, save));
   REGROUP_RETURN_IF_ERROR(
-      WriteTensorFile(JoinPath(folder, "optimizer.safetensors"), checkpoint.optimizer));
+      WriteTensorFile(JoinPath(folder, kOptimizerFile), checkpoint.optimizer));
   const Json progress = {{"step", checkpoint.step}, {"progress", checkpoint.progress}};
   REGROUP_RETURN_IF_ERROR(
       WriteFileAtomically(JoinPath(folder, "progress.json"), DumpJsonPretty(progress)));
@@ -97,7 +97,7 @@ absl::StatusOr<RunCheckpoint> LoadRunCheckpoint(const std::string& checkpoint_fo
   checkpoint.weights = std::move(model.weights);
   checkpoint.provenance = std::move(model.provenance);
   REGROUP_ASSIGN_OR_RETURN(checkpoint.optimizer,
-                           ReadTensorFile(JoinPath(checkpoint_folder, "optimizer.safetensors")));
+                           ReadTensorFile(JoinPath(checkpoint_folder, kOptimizerFile)));
   REGROUP_RETURN_IF_ERROR(ReadProgress(JoinPath(checkpoint_folder, "progress.json"), checkpoint));
   return checkpoint;
 }

@@ -22,6 +22,8 @@ struct RunCheckpoint {
   Json provenance;
 };
 
+inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
+
 // "step-00012000"
 std::string CheckpointName(int64_t step);
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
 #include "recipe/reader.h"
 
@@ -110,10 +111,27 @@ absl::StatusOr<std::optional<Lineage>> LineageOf(const Recipe& recipe, const std
   return resolved.after;
 }
 
+absl::StatusOr<std::string> TrainedSourceOf(const Recipe& recipe, const std::string& from) {
+  if (IsFolderReference(from)) {
+    if (FileExists(JoinPath(from, kOptimizerFile))) return from;
+    return UserError(from, absl::StrCat("holds no optimizer state (", kOptimizerFile,
+                                        "), which optimizer_state: keep goes on with; name a "
+                                        "training checkpoint, or leave it at restart"));
+  }
+  const Stage* stage = recipe.Find(from);
+  if (stage != nullptr && stage->kind == "convert") {
+    return TrainedSourceOf(recipe, stage->As<ConvertStage>().from);
+  }
+  return from;
+}
+
 absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage& stage) {
   const auto& uptrain = stage.As<UptrainStage>();
   REGROUP_ASSIGN_OR_RETURN(const std::optional<Lineage> known, LineageOf(recipe, uptrain.from));
   REGROUP_RETURN_IF_ERROR(CheckComplete(stage, uptrain, known));
+  if (uptrain.optimizer_state == "keep") {
+    REGROUP_RETURN_IF_ERROR(TrainedSourceOf(recipe, uptrain.from).status());
+  }
   ResolvedUptrain resolved;
   resolved.before = known.value_or(Lineage{});
   if (!known.has_value()) resolved.before.seed = recipe.head.seed;

@@ -39,6 +39,10 @@ std::vector<std::string> NeedsOf(const Recipe& recipe, const std::string& name) 
   return needs;
 }
 
+bool Holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 class Runner {
  public:
   Runner(const Recipe& recipe, const RunOptions& options, std::ostream& out)
@@ -76,15 +80,21 @@ class Runner {
   }
 
   bool Selected(const std::string& name) const {
-    return options_.only.empty() ||
-           std::find(options_.only.begin(), options_.only.end(), name) != options_.only.end();
+    return options_.only.empty() || Holds(options_.only, name);
+  }
+
+  // With --only: a stage that runs or is redone, or that one of these comes from.
+  bool Concerned(const std::string& name) const {
+    return Selected(name) || Holds(options_.redo, name) ||
+           std::any_of(names_.begin(), names_.end(), [&](const std::string& other) {
+             return Holds(NeedsOf(recipe_, other), name) && Concerned(other);
+           });
   }
 
   // `redo_` = the stages named by --redo and, of those that depend on them, the ones that are no
   // longer current.
   bool ToBeRedone(const std::string& name, bool changed) const {
-    if (std::find(options_.redo.begin(), options_.redo.end(), name) != options_.redo.end())
-      return true;
+    if (Holds(options_.redo, name)) return true;
     const std::vector<std::string> needs = NeedsOf(recipe_, name);
     return changed && std::any_of(needs.begin(), needs.end(),
                                   [&](const std::string& need) { return redo_.contains(need); });
@@ -96,7 +106,7 @@ class Runner {
     std::vector<std::string> stale;
     for (const std::string& name : names_) {
       REGROUP_ASSIGN_OR_RETURN(const std::optional<StageIdentity> recorded, run_->Recorded(name));
-      if (!recorded.has_value()) continue;
+      if (!recorded.has_value() || !Concerned(name)) continue;
       const StageIdentity& now = identities_.at(name);
       const bool changed = recorded->Hash() != now.Hash();
       if (ToBeRedone(name, changed)) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "absl/strings/str_cat.h"
+#include "checkpoint/run_checkpoint.h"
 #include "core/log.h"
 #include "data/span_corruption.h"
 #include "pipeline/stage_functions.h"
@@ -42,6 +43,27 @@ absl::Status OpenStream(const StageContext& context, const HfModel& source, cons
   return absl::OkStatus();
 }
 
+// The optimizer slots of the source's training checkpoint, of those tensors that conversion left as
+// they were, bit for bit. Merged tensors start with fresh slots and their own step count.
+absl::StatusOr<StateDict> KeptSlots(const StageContext& context, const UptrainStage& stage,
+                                    const StateDict& weights) {
+  if (stage.optimizer_state != "keep") return StateDict{};
+  REGROUP_ASSIGN_OR_RETURN(const std::string trained, TrainedSourceOf(*context.recipe, stage.from));
+  REGROUP_ASSIGN_OR_RETURN(const std::string folder, context.ModelFolder(trained));
+  REGROUP_ASSIGN_OR_RETURN(const RunCheckpoint checkpoint, LoadRunCheckpoint(folder));
+  StateDict kept;
+  for (const auto& [key, slot] : checkpoint.optimizer) {
+    const std::string parameter = key.substr(key.find('/') + 1);
+    const auto before = checkpoint.weights.find(parameter);
+    const auto now = weights.find(parameter);
+    if (before != checkpoint.weights.end() && now != weights.end() &&
+        at::equal(before->second, now->second)) {
+      kept[key] = slot;
+    }
+  }
+  return kept;
+}
+
 // [{"alpha", "step", "loss"}]: what the recovery table shows.
 Json Recovery(const UptrainStage& stage, const ResolvedUptrain& resolved, const Json& validations) {
   Json list = Json::array();
@@ -78,6 +100,7 @@ absl::StatusOr<Json> RunUptrain(const StageContext& context) {
   inputs.config.validate_at = resolved.evaluate_at;
   if (stage.validate.has_value()) inputs.config.validate_every = stage.validate->every;
 
+  REGROUP_ASSIGN_OR_RETURN(inputs.start.optimizer, KeptSlots(context, stage, source.weights));
   inputs.start.config = source.config;
   inputs.start.weights = std::move(source.weights);
   inputs.start.provenance = source.provenance.is_object() ? source.provenance : Json::object();

@@ -99,8 +99,10 @@ struct UptrainStage {
     v(Field("batch", "examples per step; default: the source's own"), c.batch);
     v(Field("optimizer", "default: the source's own, its schedule going on at the source's step"),
       c.optimizer);
-    v(Field("optimizer_state", "restart: every tensor gets fresh optimizer slots")
-          .OneOf({"restart"}),
+    v(Field("optimizer_state",
+            "restart: every tensor gets fresh optimizer slots; keep: tensors that conversion left "
+            "as they were go on with the source's slots")
+          .OneOf({"restart", "keep"}),
       c.optimizer_state);
     v(Field("precision", "compute type; default: the recipe's").OneOf({"fp32", "bf16"}),
       c.precision);

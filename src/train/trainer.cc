@@ -132,6 +132,7 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
   if (checkpoint) {
     REGROUP_RETURN_IF_ERROR(Restore(*checkpoint));
   } else {
+    REGROUP_RETURN_IF_ERROR(optimizer_->Restore(start.optimizer));
     REGROUP_RETURN_IF_ERROR(stream_->Seek(start.data_position, start.data_hint));
   }
   first_step_ = step_;

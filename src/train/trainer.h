@@ -33,6 +33,7 @@ struct TrainStart {
   T5Config config;
   StateDict weights;           // fp32 masters are made from these
   Json provenance;             // goes into every checkpoint
+  StateDict optimizer;         // slots to go on with; parameters without any get fresh ones
   uint64_t data_position = 0;  // of the stream at step 0
   Json data_hint;
 };

@@ -63,7 +63,7 @@ stages:
       save: {every: 7}
       log_every: 5
   "{v}": {convert: {from: parent, kv_heads: "{v.kv_heads}"}}
-  "{v}_up": {uptrain: {from: "{v}", alpha: 5%, evaluate_at: [0, 5%]}}
+  "{v}_up": {uptrain: {from: "{v}", alpha: 5%, optimizer_state: keep, evaluate_at: [0, 5%]}}
   gqa_copy:
     finetune: {from: gqa_up, task: copy, steps: 20, batch: {examples: 4}, validate_every: 5, optimizer: {learning_rate: 0.01}}
   scores: {evaluate: {from: gqa_copy, task: copy, split: test, bootstrap: 100}}

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import struct
 import tempfile
 import time
 
@@ -54,6 +55,24 @@ def the_whole_line_ends_with_the_table():
     points = result("whole", "gqa_up")["recovery"]
     expect([point["step"] for point in points] == [0, 3] and all(point["loss"] > 0 for point in points), points)
     expect(len(open(os.path.join(out("whole"), "recipe.yaml"), encoding="utf-8").read()) > 100, "no resolved recipe")
+
+
+def tensors(path):
+    """name -> raw bytes of a safetensors file."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {name: data[slice(*entry["data_offsets"])] for name, entry in header.items()}
+
+
+def kept_optimizer_state_goes_on_but_for_merged_tensors():
+    model = os.path.join(out("whole"), "gqa_up", result("whole", "gqa_up")["model"])
+    steps = {name[5:]: struct.unpack("<q", raw)[0]
+             for name, raw in tensors(os.path.join(model, "optimizer.safetensors")).items() if name.startswith("step/")}
+    merged = {name for name in steps if name.startswith("decoder.") and name.endswith((".k.weight", ".v.weight"))}
+    expect(len(merged) == 4 and {steps[name] for name in merged} == {3}, steps)
+    expect({steps[name] for name in steps if name not in merged} == {63}, steps)
 
 
 def finished_stages_are_skipped_and_the_table_is_printed_again():
@@ -137,6 +156,8 @@ def a_changed_key_stops_the_run_before_anything_happens():
     expect(code == 2 and stdout == "", stderr)
     for part in ("gqa_copy: config.steps: 20 -> 21", "--redo gqa_copy"):
         expect(part in stderr, f"{part} is not in\n{stderr}")
+    code, _, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=21", "--only", "gqa_up"))
+    expect(code == 0, f"gqa_up does not depend on the changed stage\n{stderr}")
     expect(fingerprint("whole") == before, "something ran")
 
 
@@ -165,7 +186,8 @@ def only_runs_the_named_stage_and_says_what_it_needs():
     expect(not os.path.exists(out("only") + "/parent"), "another stage ran")
 
 
-main([the_whole_line_ends_with_the_table, finished_stages_are_skipped_and_the_table_is_printed_again,
+main([the_whole_line_ends_with_the_table, kept_optimizer_state_goes_on_but_for_merged_tensors,
+      finished_stages_are_skipped_and_the_table_is_printed_again,
       stopped_by_sigterm_twice_it_ends_with_the_same_weights, stopped_by_sigint_it_ends_with_the_same_weights,
       killed_several_times_it_ends_with_the_same_weights,
       a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used,

@@ -90,6 +90,15 @@ TEST_F(Pipeline, AStageIsFinishedOnlyOnceItsResultIsWritten) {
   EXPECT_EQ((*(*run)->Recorded("p"))->Hash(), identity.Hash());
 }
 
+TEST_F(Pipeline, KeptOptimizerStateComesFromWhatWasConverted) {
+  const Recipe recipe = Load();
+  EXPECT_EQ(*TrainedSourceOf(recipe, "gqa"), "parent");
+  EXPECT_EQ(*TrainedSourceOf(recipe, "up"), "up");
+  const absl::Status none = TrainedSourceOf(recipe, folder_ + "/").status();
+  EXPECT_EQ(ExitCode(none), 2);
+  EXPECT_THAT(none.message(), HasSubstr("optimizer_state: keep"));
+}
+
 TEST_F(Pipeline, MovingAsideNeverOverwrites) {
   const auto run = RunFolder::Open(JoinPath(folder_, "run"));
   ASSERT_TRUE(run.ok());
