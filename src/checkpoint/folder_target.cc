@@ -2,6 +2,8 @@
 #include "checkpoint/folder_target.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -25,6 +27,22 @@ bool IsInside(const std::string& inner, const std::string& outer) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+// Makes a folder beside `target` and takes it away again: finds out before long work begins.
+absl::Status CheckCanBeMade(const std::string& target) {
+  std::error_code error;
+  const fs::path whole = fs::exists(target, error) ? fs::canonical(target, error)
+                                                   : fs::absolute(NormalFolder(target), error);
+  fs::path above = whole.parent_path();
+  while (above.has_relative_path() && !fs::exists(above, error)) above = above.parent_path();
+  if (!fs::is_directory(above, error))
+    return UserError(target, absl::StrCat(above.string(), " is a file; name another folder"));
+  std::string probe = (above / ".regroup-probe-XXXXXX").string();
+  if (::mkdtemp(probe.data()) == nullptr)
+    return WriteError(target, absl::StrCat("no folder can be made in ", above.string()), errno);
+  ::rmdir(probe.c_str());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string NormalFolder(const std::string& path) {
@@ -40,10 +58,15 @@ absl::Status CheckNewFolder(const std::string& target, const std::string& source
     return UserError(target,
                      absl::StrCat("the source ", source, " lies there; name another target"));
   }
-  if (!fs::exists(fs::symlink_status(target, error))) return absl::OkStatus();
+  if (!fs::exists(fs::symlink_status(NormalFolder(target), error))) return CheckCanBeMade(target);
+  if (!fs::exists(target, error)) {
+    return UserError(target, absl::StrCat("is a link to ",
+                                          fs::read_symlink(NormalFolder(target), error).string(),
+                                          ", which is not there; make that folder or name another"));
+  }
   if (!fs::is_directory(target, error))
     return UserError(target, "is a file; a new or an empty folder was expected");
-  if (fs::is_empty(target, error)) return absl::OkStatus();
+  if (fs::is_empty(target, error)) return CheckCanBeMade(target);
   if (!overwrite) {
     return UserError(target,
                      "is not empty; name a new folder, or say --overwrite to replace a folder that "
@@ -54,24 +77,21 @@ absl::Status CheckNewFolder(const std::string& target, const std::string& source
                      "holds no regroup.json, so regroup did not write it and does not replace it; "
                      "name a new folder");
   }
-  return absl::OkStatus();
+  return CheckCanBeMade(target);
 }
 
 absl::Status ReplaceFolder(const std::string& target,
                            const std::function<absl::Status(const std::string&)>& fill) {
-  const std::string normal = NormalFolder(target);
   std::error_code error;
-  if (!fs::exists(normal, error)) return PublishFolder(normal, fill);
-  const std::string aside = absl::StrCat(normal, ".replacing.partial");
-  fs::remove_all(aside, error);
-  REGROUP_RETURN_IF_ERROR(PublishFolder(aside, fill));
-  if (::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, normal.c_str(), RENAME_EXCHANGE) != 0) {
-    const int reason = errno;
-    fs::remove_all(aside, error);
-    return RunError(normal, absl::StrCat("cannot swap the new folder in: ", std::strerror(reason)));
-  }
-  fs::remove_all(aside, error);
-  return absl::OkStatus();
+  if (!fs::exists(NormalFolder(target), error)) return PublishFolder(target, fill);
+  const std::string real = fs::canonical(target, error).string();
+  REGROUP_ASSIGN_OR_RETURN(const std::string aside, FillFolderAside(real, fill));
+  const int swapped =
+      ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, real.c_str(), RENAME_EXCHANGE);
+  const int reason = errno;
+  fs::remove_all(aside, error);  // after the exchange: the folder that was replaced
+  return swapped == 0 ? absl::OkStatus()
+                      : WriteError(target, "cannot swap the new folder in", reason);
 }
 
 }  // namespace regroup

@@ -11,7 +11,7 @@ namespace regroup {
 
 // OK if `target` is absent or an empty folder; with `overwrite` also a folder that regroup wrote
 // (it holds regroup.json). A file, another non-empty folder, the source itself or a folder that
-// contains it: UserError. `source` may be empty.
+// contains it, a place where no folder can be made: UserError. `source` may be empty.
 absl::Status CheckNewFolder(const std::string& target, const std::string& source, bool overwrite);
 
 // PublishFolder for a target that may exist: the new folder is made aside and swapped in by one

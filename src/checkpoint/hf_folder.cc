@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/tensor_file.h"
+#include "checkpoint/manifest.h"
 #include "core/files.h"
 #include "formats/safetensors.h"
 
@@ -162,6 +163,7 @@ absl::Status CheckIsModelFolder(const std::string& folder) {
 
 absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   REGROUP_RETURN_IF_ERROR(CheckIsModelFolder(folder));
+  if (FileExists(JoinPath(folder, kManifestName))) REGROUP_RETURN_IF_ERROR(VerifyManifest(folder));
   HfModel model;
   model.folder = folder;
   const std::string config_path = JoinPath(folder, "config.json");

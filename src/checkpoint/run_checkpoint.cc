@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kPrefix[] = "step-";
-constexpr char kPartial[] = ".partial";
 
 std::optional<int64_t> StepOf(const std::string& name) {
   int64_t step = 0;
@@ -38,6 +37,7 @@ absl::Status FillCheckpoint(const std::string& folder, const RunCheckpoint& chec
   save.weights = &checkpoint.weights;
   save.tokenizer = tokenizer;
   save.provenance = checkpoint.provenance;
+  save.generation_config = checkpoint.generation_config;
   REGROUP_RETURN_IF_ERROR(WriteHfFolder(folder, save));
   REGROUP_RETURN_IF_ERROR(
       WriteTensorFile(JoinPath(folder, kOptimizerFile), checkpoint.optimizer));
@@ -60,8 +60,8 @@ absl::Status ReadProgress(const std::string& path, RunCheckpoint& checkpoint) {
 
 // Renames first, so that a kill while deleting never leaves half a checkpoint under a good name.
 absl::Status DeleteCheckpoint(const std::string& folder) {
-  const bool aside = folder.ends_with(kPartial);
-  const std::string doomed = aside ? folder : absl::StrCat(folder, kPartial);
+  const bool aside = BaseName(folder).find(kAsideMark) != std::string::npos;
+  const std::string doomed = aside ? folder : absl::StrCat(folder, kAsideMark);
   std::error_code error;
   if (!aside) {
     fs::remove_all(doomed, error);
@@ -85,17 +85,17 @@ absl::Status SaveRunCheckpoint(const std::string& run_folder, const RunCheckpoin
       [&](const std::string& aside) { return FillCheckpoint(aside, checkpoint, tokenizer); });
 }
 
-absl::Status VerifyRunCheckpoint(const std::string& checkpoint_folder) {
-  return VerifyManifest(checkpoint_folder);
-}
-
 absl::StatusOr<RunCheckpoint> LoadRunCheckpoint(const std::string& checkpoint_folder) {
-  REGROUP_RETURN_IF_ERROR(VerifyRunCheckpoint(checkpoint_folder));
+  if (!FileExists(JoinPath(checkpoint_folder, kManifestName))) {
+    return UserError(checkpoint_folder,
+                     absl::StrCat("is not a training checkpoint: no ", kManifestName));
+  }
   REGROUP_ASSIGN_OR_RETURN(HfModel model, LoadHfFolder(checkpoint_folder));
   RunCheckpoint checkpoint;
   checkpoint.config = std::move(model.config);
   checkpoint.weights = std::move(model.weights);
   checkpoint.provenance = std::move(model.provenance);
+  checkpoint.generation_config = std::move(model.generation_config);
   REGROUP_ASSIGN_OR_RETURN(checkpoint.optimizer,
                            ReadTensorFile(JoinPath(checkpoint_folder, kOptimizerFile)));
   REGROUP_RETURN_IF_ERROR(ReadProgress(JoinPath(checkpoint_folder, "progress.json"), checkpoint));
@@ -114,6 +114,17 @@ std::vector<int64_t> ListCheckpoints(const std::string& run_folder) {
   return steps;
 }
 
+std::string SetAsideCheckpoint(const std::string& folder) {
+  std::error_code error;
+  std::string aside;
+  int number = 0;
+  do {
+    aside = absl::StrCat(folder, ".damaged-", ++number);
+  } while (fs::exists(aside, error));
+  fs::rename(folder, aside, error);
+  return BaseName(error ? folder : aside);
+}
+
 absl::StatusOr<std::optional<RunCheckpoint>> LoadNewestGood(const std::string& run_folder) {
   const std::vector<int64_t> steps = ListCheckpoints(run_folder);
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
@@ -122,7 +133,8 @@ absl::StatusOr<std::optional<RunCheckpoint>> LoadNewestGood(const std::string& r
     if (checkpoint.ok()) return std::optional<RunCheckpoint>(*std::move(checkpoint));
     const bool older = std::next(step) != steps.rend();
     LogWarning(absl::StrCat("the checkpoint ", folder, " is damaged (",
-                            std::string(checkpoint.status().message()), "); ",
+                            std::string(checkpoint.status().message()), ") and set aside as ",
+                            SetAsideCheckpoint(folder), "; ",
                             older ? "the one before is tried" : "there is none before it"));
   }
   return std::optional<RunCheckpoint>();
@@ -139,7 +151,7 @@ absl::Status ApplyRetention(const std::string& run_folder, const Retention& rete
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(run_folder));
   for (const std::string& name : names) {
     const std::optional<int64_t> step = StepOf(name);
-    const bool leftover = name.starts_with(kPrefix) && name.ends_with(kPartial);
+    const bool leftover = name.starts_with(kPrefix) && name.find(kAsideMark) != std::string::npos;
     if (leftover || (step.has_value() && !kept.contains(*step))) {
       REGROUP_RETURN_IF_ERROR(DeleteCheckpoint(JoinPath(run_folder, name)));
     }

@@ -20,6 +20,7 @@ struct RunCheckpoint {
   StateDict optimizer;
   Json progress;  // trainer's: seed, data position and hint, best metric, tokens seen, ...
   Json provenance;
+  Json generation_config;  // null: the config's ids
 };
 
 inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
@@ -30,8 +31,10 @@ std::string CheckpointName(int64_t step);
 absl::Status SaveRunCheckpoint(const std::string& run_folder, const RunCheckpoint& checkpoint, const Tokenizer* tokenizer);
 // Checks manifest, sizes and hashes first.
 absl::StatusOr<RunCheckpoint> LoadRunCheckpoint(const std::string& checkpoint_folder);
-absl::Status VerifyRunCheckpoint(const std::string& checkpoint_folder);
-// The newest undamaged one, or nullopt; each damaged one is logged as a warning with the reason.
+// Renames a checkpoint that cannot be used to <name>.damaged-<n>; returns the new base name.
+std::string SetAsideCheckpoint(const std::string& checkpoint_folder);
+// The newest undamaged one, or nullopt; each damaged one is logged as a warning with the reason and renamed to
+// <name>.damaged-<n>, where nothing counts or deletes it.
 absl::StatusOr<std::optional<RunCheckpoint>> LoadNewestGood(const std::string& run_folder);
 // Steps of the checkpoints in a run folder, ascending (unverified).
 std::vector<int64_t> ListCheckpoints(const std::string& run_folder);
@@ -41,7 +44,7 @@ struct Retention {
   int64_t keep_every = 0;             // steps; 0 = none besides the last
   std::optional<int64_t> best_step;   // never deleted
 };
-// Deletes what is not kept; also leftovers named *.partial. Renames to *.partial before deleting.
+// Deletes what is not kept; also leftovers named *.partial*. Renames to *.partial before deleting.
 absl::Status ApplyRetention(const std::string& run_folder, const Retention& retention);
 
 }  // namespace regroup

@@ -53,6 +53,13 @@ void AddFlag(CLI::App& app, const Flag& flag, bool has_positional, Given& given)
   }
 }
 
+absl::Status Set(const Flag& flag, const std::string& value) {
+  const absl::Status status = flag.set(value);
+  if (status.ok()) return status;
+  return UserError(DisplayName(flag),
+                   absl::StrCat("found \"", value, "\", ", std::string(status.message())));
+}
+
 absl::Status Apply(const Given& given) {
   const Flag& flag = *given.flag;
   const std::string name = DisplayName(flag);
@@ -60,15 +67,48 @@ absl::Status Apply(const Given& given) {
     if (!flag.field.required) return absl::OkStatus();
     return UserError(name, absl::StrCat("is missing (", flag.field.help, ")"));
   }
-  if (flag.is_switch) return flag.set("");
+  if (flag.is_switch) return Set(flag, given.option->results().back());
   const std::vector<std::string> values =
       flag.is_list ? given.values : std::vector<std::string>{given.value};
+  const bool may_be_empty = flag.is_list && !flag.field.required;
   for (const std::string& value : values) {
-    const absl::Status status = flag.set(value);
-    if (!status.ok())
-      return UserError(name, absl::StrCat("found \"", value, "\", ", status.message()));
+    if (value.empty() && !may_be_empty)
+      return UserError(name, absl::StrCat("is empty (", flag.field.help, ")"));
+    REGROUP_RETURN_IF_ERROR(Set(flag, value));
   }
   return absl::OkStatus();
+}
+
+bool IsCuda(const std::string& device) {
+  if (!device.starts_with("cuda")) return false;
+  const std::string rest = device.substr(4);
+  return rest.empty() || (rest[0] == ':' && rest.size() > 1 && rest.size() < 5 &&
+                          rest.find_first_not_of("0123456789", 1) == std::string::npos);
+}
+
+// Values of --device and --precision that this command has no use for.
+absl::Status CheckCommon(const Command& command, const CommonOptions& common) {
+  const std::string name = absl::StrCat("regroup ", command.name);
+  const std::string& device = common.device;
+  const bool on_cpu = device.empty() || device == "auto" || device == "cpu";
+  if (!on_cpu && !IsCuda(device)) {
+    return UserError("--device", absl::StrCat("found \"", device,
+                                              "\", expected auto, cpu, cuda or cuda:N"));
+  }
+  if (!on_cpu && command.computes != Computes::kAnywhere) {
+    return UserError("--device",
+                     absl::StrCat(name, " computes on the CPU; leave --device out"));
+  }
+  if (!common.precision.empty() && command.computes == Computes::kNothing) {
+    return UserError("--precision", absl::StrCat("has no effect on ", name, "; leave it out"));
+  }
+  return absl::OkStatus();
+}
+
+bool ShowsCommon(const Command& command, const std::string& name) {
+  if (name == "device") return command.computes == Computes::kAnywhere;
+  if (name == "precision") return command.computes != Computes::kNothing;
+  return true;
 }
 
 absl::Status UnknownArgument(const Command& command, const std::vector<Flag>& common,
@@ -163,9 +203,12 @@ absl::Status ParseFlags(const Command& command, std::vector<std::string> argumen
     return UserError(absl::StrCat("regroup ", command.name), error.what());
   }
   if (help) return absl::OkStatus();
-  if (!app.remaining().empty()) return UnknownArgument(command, common_flags, app.remaining());
+  std::vector<std::string> rest = app.remaining();
+  const auto mark = std::find(rest.begin(), rest.end(), "--");  // only positionals behind it
+  if (mark != rest.end()) rest.erase(mark);
+  if (!rest.empty()) return UnknownArgument(command, common_flags, rest);
   for (const Given& one : given) REGROUP_RETURN_IF_ERROR(Apply(one));
-  return absl::OkStatus();
+  return CheckCommon(command, common);
 }
 
 }  // namespace
@@ -177,7 +220,9 @@ std::string CommandHelp(const Command& command) {
   for (const Flag& flag : command.flags) text += FlagLine(flag);
   CommonOptions common;
   absl::StrAppend(&text, "Common options\n");
-  for (const Flag& flag : CommonFlags(common)) text += FlagLine(flag);
+  for (const Flag& flag : CommonFlags(common)) {
+    if (ShowsCommon(command, flag.field.name)) text += FlagLine(flag);
+  }
   return text;
 }
 

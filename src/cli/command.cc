@@ -21,9 +21,10 @@ absl::Status InRange(const Field& field, double value) {
 
 }  // namespace
 
-absl::Status SetValue(const Field&, const std::string&, bool& value) {
-  value = true;
-  return absl::OkStatus();
+absl::Status SetValue(const Field&, const std::string& text, bool& value) {
+  value = text == "true";
+  return value || text == "false" ? absl::OkStatus()
+                                  : absl::InvalidArgumentError("expected true or false, or no value");
 }
 
 absl::Status SetValue(const Field& field, const std::string& text, int64_t& value) {

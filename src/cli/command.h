@@ -24,7 +24,7 @@ struct CommonOptions {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("device", "auto, cpu, cuda or cuda:n"), c.device);
+    v(Field("device", "auto, cpu or cuda"), c.device);
     v(Field("precision", "compute type").OneOf({"fp32", "bf16"}), c.precision);
     v(Field("threads", "threads (default: all)").AtLeast(1).AtMost(4096), c.threads);
     v(Field("seed", "keys every random draw").AtLeast(0), c.seed);
@@ -32,6 +32,15 @@ struct CommonOptions {
     v(Field("json", "machine-readable result"), c.json);
   }
 };
+
+// Where a command computes. One that computes nothing has no use for --device and --precision, one
+// that computes on the CPU none for --device: help does not show them there, and a value that asks
+// for something else is an error.
+enum class Computes { kNothing, kOnCpu, kAnywhere };
+
+// What a command does when a signal comes: it ends at once, or it polls core/stop.h and ends when
+// what it has finished is safe.
+enum class OnSignal { kEnd, kPoll };
 
 // One flag: "--kv-heads G" for the field kv_heads.
 struct Flag {
@@ -50,6 +59,8 @@ struct Command {
   std::vector<Flag> flags;
   std::function<absl::Status(const CommonOptions&)> run;
   bool hidden = false;
+  Computes computes = Computes::kNothing;
+  OnSignal on_signal = OnSignal::kEnd;
 };
 
 // Parsing of one value, with the field's limits. The error says what was expected.
@@ -107,7 +118,13 @@ Command MakeCommand(const std::string& name, const std::string& summary,
   const auto call = [options, run = std::move(run)](const CommonOptions& common) {
     return run(*options, common);
   };
-  return Command{name, summary, std::move(examples), collector.Take(), call, false};
+  Command command;
+  command.name = name;
+  command.summary = summary;
+  command.examples = std::move(examples);
+  command.flags = collector.Take();
+  command.run = call;
+  return command;
 }
 
 }  // namespace regroup

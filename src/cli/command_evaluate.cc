@@ -24,10 +24,13 @@ struct Options {
     v(Field("task", "a task file, or the name of a shipped one").Required(), c.task);
     v(Field("data", "the task's rows").Required(), c.request.data);
     v(Field("split", "name of the split in the result"), c.request.split);
-    v(Field("predictions", "file for the predictions"), c.request.predictions);
-    v(Field("max_length", "most generated tokens; default: the task's").AtLeast(1), c.max_length);
+    v(Field("predictions", "file for the predictions; default: named after model and task"), c.request.predictions);
+    v(Field("max_length", "most generated tokens; default: the task's")
+          .AtLeast(1)
+          .AtMost(static_cast<double>(kLongestOutput)),
+      c.max_length);
     v(Field("bootstrap", "resamples for the intervals; default: the task's")
-          .AtLeast(0)
+          .AtLeast(1)
           .AtMost(1000000),
       c.bootstrap);
   }
@@ -68,7 +71,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
 Command EvaluateCommand() {
   return MakeCommand<Options>(
       "evaluate", "decodes a task's rows and scores them",
-      {"regroup evaluate --model runs/quickstart/parent_titles/step-00000200 --task titles --data "
+      {"regroup evaluate --model runs/quickstart/parent_titles/step-00000150 --task titles --data "
        "test.jsonl",
        "regroup evaluate --model my-t5 --task my_task.yaml --data test.jsonl --json"},
       {}, Run);

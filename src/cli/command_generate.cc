@@ -25,7 +25,8 @@ struct Options {
 absl::Status Run(const Options& options, const CommonOptions& common) {
   GenerateRequest request = options.request;
   if (!common.precision.empty()) request.precision = common.precision;
-  return GenerateFile(request, std::cout);
+  const absl::Status status = GenerateFile(request, std::cout);
+  return request.output.empty() ? status : GoesOn(status);
 }
 
 }  // namespace

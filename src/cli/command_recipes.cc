@@ -87,7 +87,7 @@ absl::Status List(const NoOptions&, const CommonOptions& common) {
   return absl::OkStatus();
 }
 
-absl::Status Show(const ShowOptions& options, const CommonOptions&) {
+absl::Status Show(const ShowOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const std::string folder, RecipesFolder());
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, RecipeNames(folder));
   if (std::find(names.begin(), names.end(), options.name) == names.end()) {
@@ -97,6 +97,10 @@ absl::Status Show(const ShowOptions& options, const CommonOptions&) {
   const std::string path = JoinPath(folder, options.name + ".yaml");
   const LoadedRecipe loaded = LoadRecipe(path, {});
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
+  if (common.json) {
+    std::cout << DumpJson(ToJson(loaded.recipe.tree)) << "\n";
+    return absl::OkStatus();
+  }
   REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   std::cout << HeadComment(text) << WriteYaml(loaded.recipe.tree);
   return absl::OkStatus();

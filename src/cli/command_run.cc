@@ -1,9 +1,11 @@
 // regroup run: the whole line.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/commands.h"
+#include "core/files.h"
 #include "pipeline/run_recipe.h"
 
 namespace regroup {
@@ -24,12 +26,31 @@ struct Options {
   }
 };
 
+// {"out": run folder, "tables": {compare stage: its table.json}} instead of the tables for people.
+absl::Status PrintTables(const Recipe& recipe, const RunOptions& how) {
+  const std::string out = RunFolderPath(recipe, how.out);
+  Json tables = Json::object();
+  for (const Stage& stage : recipe.stages) {
+    const bool selected = how.only.empty() ||
+                          std::find(how.only.begin(), how.only.end(), stage.name) != how.only.end();
+    if (stage.kind != "compare" || !selected) continue;
+    const std::string path = JoinPath(JoinPath(out, stage.name), "table.json");
+    REGROUP_ASSIGN_OR_RETURN(tables[stage.name], ReadJsonFile(path));
+  }
+  std::cout << DumpJson({{"out", out}, {"tables", tables}}) << "\n";
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Options& options, const CommonOptions& common) {
   std::vector<std::string> sets = options.set;
   for (std::string& set : CommonOverrides(common)) sets.push_back(std::move(set));
   const LoadedRecipe loaded = LoadRecipe(options.recipe, sets);
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
-  return RunRecipe(loaded.recipe, RunOptions{options.out, options.only, options.redo}, std::cout);
+  const RunOptions how{options.out, options.only, options.redo};
+  std::ostream nowhere(nullptr);
+  REGROUP_RETURN_IF_ERROR(
+      GoesOn(RunRecipe(loaded.recipe, how, common.json ? nowhere : std::cout)));
+  return common.json ? PrintTables(loaded.recipe, how) : absl::OkStatus();
 }
 
 }  // namespace

@@ -6,20 +6,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "core/stop.h"
 
 namespace regroup {
 
+namespace {
+
+Command With(Command command, Computes computes, OnSignal on_signal = OnSignal::kEnd) {
+  command.computes = computes;
+  command.on_signal = on_signal;
+  return command;
+}
+
+}  // namespace
+
 std::vector<Command> AllCommands() {
-  std::vector<Command> commands = {RunCommand(),
-                                   PlanCommand(),
+  std::vector<Command> commands = {With(RunCommand(), Computes::kAnywhere, OnSignal::kPoll),
+                                   With(PlanCommand(), Computes::kAnywhere),
                                    ConvertCommand(),
                                    ExportCommand(),
                                    InspectCommand(),
-                                   ScoreCommand(),
-                                   GenerateCommand(),
-                                   EvaluateCommand(),
+                                   With(ScoreCommand(), Computes::kOnCpu, OnSignal::kPoll),
+                                   With(GenerateCommand(), Computes::kOnCpu, OnSignal::kPoll),
+                                   With(EvaluateCommand(), Computes::kOnCpu, OnSignal::kPoll),
                                    MetricsCommand(),
-                                   BenchDecodeCommand(),
+                                   With(BenchDecodeCommand(), Computes::kOnCpu, OnSignal::kPoll),
                                    TokenizeTrainCommand(),
                                    TokenizeEncodeCommand(),
                                    TokenizeDecodeCommand(),
@@ -29,6 +40,12 @@ std::vector<Command> AllCommands() {
                                    DocsCommand()};
   commands.back().hidden = true;
   return commands;
+}
+
+absl::Status GoesOn(const absl::Status& status) {
+  if (!IsStopped(status)) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), "; the same command goes on from here"));
 }
 
 std::string GroupSummary(const std::string& group) {

@@ -31,6 +31,9 @@ std::vector<Command> AllCommands();
 // One line on a group of commands ("bench", "tokenize", "recipes"), for the overview.
 std::string GroupSummary(const std::string& group);
 
+// A command that was stopped and goes on when it is given again says so.
+absl::Status GoesOn(const absl::Status& status);
+
 // --device, --precision and --seed as overrides of a recipe.
 std::vector<std::string> CommonOverrides(const CommonOptions& common);
 

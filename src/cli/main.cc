@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "core/log.h"
 #include "core/stop.h"
+#include "ops/machine.h"
 
 namespace regroup {
 namespace {
@@ -23,18 +24,10 @@ void TuneAllocator() {
   ::mallopt(M_TOP_PAD, 64 << 20);
 }
 
-// Subnormal gradients cost a factor of several on CPUs: they are zero on every thread of the pool,
-// which must exist first.
-void FlushDenormals() {
-  at::globalContext().setFlushDenormal(true);
-  at::parallel_for(0, at::get_num_threads(), 1,
-                   [](int64_t, int64_t) { at::globalContext().setFlushDenormal(true); });
-}
-
 void SetUpProcess(const CommonOptions& common) {
   SetQuiet(common.quiet);
   if (common.threads > 0) at::set_num_threads(static_cast<int>(common.threads));
-  FlushDenormals();
+  FlushDenormals(true);
   std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -33,15 +33,26 @@ struct Field {
   Field& NoResult() { return changes_results = false, *this; }
   // The value is a path, relative to the file that names it.
   Field& Path() { return is_path = true, *this; }
+  // The value names a stage, or, if it contains a /, a folder: then it is a path.
+  Field& StageOrFolder() { return is_stage_or_folder = true, *this; }
+  // Has an effect only where the field `key` of the same section has one of `values`.
+  Field& OnlyIf(std::string key, std::vector<std::string> values) {
+    only_if_key = std::move(key);
+    only_if_values = std::move(values);
+    return *this;
+  }
 
   std::string name;
   std::string help;
   bool required = false;
   bool changes_results = true;
   bool is_path = false;
+  bool is_stage_or_folder = false;
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   std::vector<std::string> one_of;
+  std::string only_if_key;
+  std::vector<std::string> only_if_values;
 };
 
 namespace internal {

@@ -41,7 +41,7 @@ absl::Status WriteAll(int fd, std::string_view content, const std::string& path)
   while (!content.empty()) {
     const ssize_t written = ::write(fd, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return RunError(path, absl::StrCat("cannot write: ", std::strerror(errno)));
+    if (written < 0) return WriteError(path, "cannot write", errno);
     content.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
@@ -61,6 +61,54 @@ absl::Status SyncTree(const std::string& folder) {
     REGROUP_RETURN_IF_ERROR(SyncPath(entry.path().string()));
   }
   return SyncPath(folder);
+}
+
+// What a link leads to; any other path, and a link to nothing, as it is.
+std::string WithoutLink(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return path;
+  const fs::path real = fs::canonical(path, error);
+  return error ? path : real.string();
+}
+
+// A name of this process's own; `number` counts on while somebody else has it.
+std::string AsideName(const std::string& path, int number) {
+  return absl::StrCat(path, kAsideMark, "-", ::getpid(), "-", number);
+}
+
+absl::StatusOr<std::string> MakeFolderAside(const std::string& target) {
+  REGROUP_RETURN_IF_ERROR(MakeFolders(ParentFolder(target)));
+  for (int number = 0;; ++number) {
+    const std::string aside = AsideName(target, number);
+    if (::mkdir(aside.c_str(), 0777) == 0) return aside;
+    if (errno != EEXIST) return WriteError(target, "cannot make the folder", errno);
+  }
+}
+
+absl::Status WriteAndSync(int fd, std::string_view content, const std::string& path) {
+  REGROUP_RETURN_IF_ERROR(WriteAll(fd, content, path));
+  return ::fsync(fd) == 0 ? absl::OkStatus() : WriteError(path, "cannot sync to disk", errno);
+}
+
+// Writes a new file beside `path` and returns its name.
+absl::StatusOr<std::string> WriteAside(const std::string& path, std::string_view content) {
+  for (int number = 0;; ++number) {
+    const std::string aside = AsideName(path, number);
+    const Descriptor fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (fd.get() < 0 && errno == EEXIST) continue;
+    if (fd.get() < 0) return WriteError(path, "cannot write here", errno);
+    const absl::Status written = WriteAndSync(fd.get(), content, path);
+    if (written.ok()) return aside;
+    ::unlink(aside.c_str());
+    return written;
+  }
+}
+
+// For devices and pipes.
+absl::Status WriteInPlace(const std::string& path, std::string_view content) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd.get() < 0) return WriteError(path, "cannot write here", errno);
+  return WriteAll(fd.get(), content, path);
 }
 
 std::string Hex(XXH128_hash_t hash) { return absl::StrFormat("%016x%016x", hash.high64, hash.low64); }
@@ -91,7 +139,7 @@ absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
 absl::Status MakeFolders(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) return RunError(path, absl::StrCat("cannot make the folder: ", error.message()));
+  if (error) return WriteError(path, "cannot make the folder", error.value());
   return absl::OkStatus();
 }
 
@@ -119,39 +167,62 @@ std::string BaseName(const std::string& path) {
   return normal.has_filename() ? normal.filename().string() : normal.parent_path().filename().string();
 }
 
+absl::Status WriteError(const std::string& path, const std::string& what, int error) {
+  const std::string message = absl::StrCat(what, ": ", std::strerror(error));
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case EEXIST:
+    case ENOTEMPTY:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EINVAL:
+    case ENXIO:
+      return UserError(path, absl::StrCat(message, "; name another place"));
+    default:
+      return RunError(path, message);
+  }
+}
+
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content) {
-  const std::string aside = absl::StrCat(path, ".partial");
-  {
-    const Descriptor fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (fd.get() < 0) return RunError(aside, absl::StrCat("cannot write here: ", std::strerror(errno)));
-    const absl::Status written = WriteAll(fd.get(), content, aside);
-    if (!written.ok() || ::fsync(fd.get()) != 0) {
-      const std::string reason = written.ok() ? std::strerror(errno) : "";
-      ::unlink(aside.c_str());
-      return written.ok() ? RunError(aside, absl::StrCat("cannot sync to disk: ", reason)) : written;
-    }
+  std::error_code error;
+  if (FolderExists(path)) return UserError(path, "is a folder; the name of a file was expected");
+  if (fs::exists(path, error) && !FileExists(path)) return WriteInPlace(path, content);
+  const std::string target = WithoutLink(path);
+  REGROUP_ASSIGN_OR_RETURN(const std::string aside, WriteAside(target, content));
+  if (::rename(aside.c_str(), target.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(aside.c_str());
+    return WriteError(path, "cannot rename into place", reason);
   }
-  if (::rename(aside.c_str(), path.c_str()) != 0) {
-    return RunError(path, absl::StrCat("cannot rename into place: ", std::strerror(errno)));
-  }
-  return SyncPath(ParentFolder(path));
+  return SyncPath(ParentFolder(target));
+}
+
+absl::StatusOr<std::string> FillFolderAside(const std::string& target,
+                                            const std::function<absl::Status(const std::string&)>& fill) {
+  REGROUP_ASSIGN_OR_RETURN(const std::string aside, MakeFolderAside(target));
+  absl::Status filled = fill(aside);
+  if (filled.ok()) filled = SyncTree(aside);
+  if (filled.ok()) return aside;
+  std::error_code error;
+  fs::remove_all(aside, error);
+  return filled;
 }
 
 absl::Status PublishFolder(const std::string& target, const std::function<absl::Status(const std::string&)>& fill) {
   std::string normal = fs::path(target).lexically_normal().string();
   while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
-  const std::string aside = absl::StrCat(normal, ".partial");
-  std::error_code error;
-  fs::remove_all(aside, error);
-  REGROUP_RETURN_IF_ERROR(MakeFolders(aside));
-  absl::Status filled = fill(aside);
-  if (filled.ok()) filled = SyncTree(aside);
-  if (!filled.ok()) {
-    fs::remove_all(aside, error);
-    return filled;
-  }
+  normal = WithoutLink(normal);
+  REGROUP_ASSIGN_OR_RETURN(const std::string aside, FillFolderAside(normal, fill));
   if (::rename(aside.c_str(), normal.c_str()) != 0) {
-    return RunError(normal, absl::StrCat("cannot rename into place: ", std::strerror(errno)));
+    const int reason = errno;
+    std::error_code error;
+    fs::remove_all(aside, error);
+    return WriteError(normal, "cannot rename into place", reason);
   }
   return SyncPath(ParentFolder(normal));
 }

@@ -23,11 +23,20 @@ std::string JoinPath(const std::string& folder, const std::string& name);  // na
 std::string ParentFolder(const std::string& path);
 std::string BaseName(const std::string& path);
 
-// Writes to a neighbour file, syncs, renames: readers see the old content or the new, never a part.
+// What writing at `path` failed with, by errno: a place where nothing can be written (no such folder, a file in the way,
+// no permission) is a UserError, a full disk and the like a RunError.
+absl::Status WriteError(const std::string& path, const std::string& what, int error);
+
+// Writes to a neighbour file of a new name, syncs, renames: readers see the old content or the new, never a part. A
+// link's file is replaced, not the link; a device or a pipe is written to as it is.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 
-// Fills `target` by `fill(temporary folder)`, then syncs every file and renames the folder into place.
-// `target` must not exist (a folder left by a killed run under the temporary name is removed first).
+// Makes a folder of a new name beside `target` (target + kAsideMark + ...), fills it by `fill(that folder)` and syncs every
+// file. Returns its name; it is removed again if something fails.
+inline constexpr char kAsideMark[] = ".partial";
+absl::StatusOr<std::string> FillFolderAside(const std::string& target,
+                                            const std::function<absl::Status(const std::string&)>& fill);
+// The same, renamed into place. `target` must be absent or an empty folder; a link to an empty folder is followed.
 absl::Status PublishFolder(const std::string& target, const std::function<absl::Status(const std::string&)>& fill);
 
 // A read-only mapping of a whole file; the memory lives as long as the object.

@@ -19,6 +19,7 @@ enum class RandomPurpose : uint32_t {
   kConvertRandom = 7,
   kBootstrap = 8,
   kTaskWindow = 9,
+  kBenchSource = 10,
   kTest = 100,
 };
 

@@ -29,7 +29,7 @@ size_t EditDistance(const std::string& a, const std::string& b) {
 }  // namespace
 
 absl::Status UserError(const std::string& place, const std::string& message) {
-  return absl::InvalidArgumentError(absl::StrCat(place, ": ", message));
+  return absl::InvalidArgumentError(absl::StrCat(place.empty() ? "\"\"" : place, ": ", message));
 }
 
 absl::Status RunError(const std::string& place, const std::string& message) {

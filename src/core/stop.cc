@@ -21,15 +21,18 @@ void InstallStopHandlers() {
   struct sigaction action {};
   action.sa_handler = OnSignal;
   sigemptyset(&action.sa_mask);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 bool StopRequested() { return stop_signal.load() != 0; }
 int StopSignal() { return stop_signal.load(); }
 void RequestStop(int signal) { stop_signal.store(signal); }
 
-absl::Status StoppedStatus() { return absl::CancelledError("stopped by a signal; the same command goes on from here"); }
+absl::Status StoppedStatus() { return absl::CancelledError("stopped by a signal"); }
 bool IsStopped(const absl::Status& status) { return absl::IsCancelled(status); }
 
 }  // namespace regroup

@@ -1,14 +1,15 @@
-// Polite stopping: SIGINT and SIGTERM raise a flag that loops poll; the second signal ends the process at once.
-// `cli` installs the handlers; train, decode and data loops ask StopRequested().
+// Polite stopping: SIGINT, SIGTERM and SIGHUP raise a flag that loops poll; the second signal ends the process at once.
+// `cli` installs the handlers for commands that poll; train, decode and data loops ask StopRequested().
 #pragma once
 
 #include "core/status.h"
 
 namespace regroup {
 
+// A signal that was ignored at the start (nohup, a job in the background) stays ignored.
 void InstallStopHandlers();
 bool StopRequested();
-int StopSignal();  // 0, SIGINT or SIGTERM
+int StopSignal();  // 0, or the signal's number
 // For tests: raises the flag as the signal would.
 void RequestStop(int signal);
 // The status that a loop returns once its state was saved; `cli` turns it into exit code 128 + signal.

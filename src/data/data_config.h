@@ -19,7 +19,7 @@ struct CorpusConfig {
   static void Visit(Self& c, Visitor& v) {
     v(Field("files", "paths and globs of the corpus").Required().Path(), c.files);
     v(Field("format", "jsonl: a JSON object per line; text: a document per line").OneOf({"jsonl", "text"}), c.format);
-    v(Field("text", "key of the text in a JSON line"), c.text);
+    v(Field("text", "key of the text in a JSON line").OnlyIf("format", {"jsonl"}), c.text);
   }
 };
 

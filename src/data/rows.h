@@ -39,6 +39,10 @@ absl::Status ForEachRow(const std::string& path, const Tokenizer* tokenizer, int
 absl::StatusOr<std::vector<Row>> ReadTaskRows(const TextTaskConfig& task, const std::string& path,
                                               const Tokenizer& tokenizer);
 
+// Reads the same file without a tokenizer: the errors that ReadTaskRows would give, before hours of
+// work that lead to it.
+absl::Status CheckTaskRows(const TextTaskConfig& task, const std::string& path);
+
 // Endless stream over rows (at least one): epoch e is the permutation keyed by (seed, e). Seeking
 // needs no hint.
 std::unique_ptr<ExampleStream> MakeTaskStream(std::vector<Row> rows, Json fingerprint,

@@ -91,6 +91,20 @@ absl::StatusOr<std::vector<Row>> ReadTaskRows(const TextTaskConfig& task, const 
   return rows;
 }
 
+absl::Status CheckTaskRows(const TextTaskConfig& task, const std::string& path) {
+  const std::string place = absl::StrCat("task ", task.name);
+  REGROUP_ASSIGN_OR_RETURN(const Template input, Template::Parse(task.input, place + ": input"));
+  REGROUP_ASSIGN_OR_RETURN(const Template target, Template::Parse(task.target, place + ": target"));
+  int64_t rows = 0;
+  const auto use = [&](const Json& fields, const std::string& row_place) -> absl::Status {
+    ++rows;
+    REGROUP_RETURN_IF_ERROR(input.Apply(fields, row_place).status());
+    return target.Apply(fields, row_place).status();
+  };
+  REGROUP_RETURN_IF_ERROR(ReadTaskFields(task.reader, path, use));
+  return rows > 0 ? absl::OkStatus() : UserError(path, "holds no rows");
+}
+
 std::unique_ptr<ExampleStream> MakeTaskStream(std::vector<Row> rows, Json fingerprint,
                                               uint64_t seed) {
   return std::make_unique<TaskStream>(std::move(rows), std::move(fingerprint), seed);

@@ -1,4 +1,4 @@
-// Rows into batches of nearly equal length, and the default length limit. See engine.h.
+// Rows into batches of nearly equal length. See engine.h.
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -38,18 +38,6 @@ absl::Status GenerateAll(const Engine& engine, const std::vector<std::vector<int
     begin = end;
   }
   return absl::OkStatus();
-}
-
-int64_t DefaultMaxLength(const Json& generation_config) {
-  const auto positive = [&](const char* key) -> int64_t {
-    if (!generation_config.is_object()) return 0;
-    const auto found = generation_config.find(key);
-    return found != generation_config.end() && found->is_number_integer() ? found->get<int64_t>()
-                                                                          : 0;
-  };
-  if (const int64_t limit = positive("max_new_tokens"); limit >= 1) return limit;
-  if (const int64_t limit = positive("max_length"); limit >= 2) return limit - 1;
-  return 128;
 }
 
 }  // namespace regroup

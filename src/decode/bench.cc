@@ -23,6 +23,7 @@ struct TimedModel {
   std::string path;
   std::unique_ptr<Engine> engine;
   int64_t peak_rss_bytes = 0;
+  int64_t cache_bytes = 0;
   std::vector<double> encoder_ms, step_ms, total_ms;  // per round, per step, per round
 };
 
@@ -40,7 +41,7 @@ std::vector<std::vector<int32_t>> MakeSources(const DecodeBenchOptions& options,
                                               int64_t vocab_size) {
   std::vector<std::vector<int32_t>> sources;
   for (int64_t row = 0; row < options.batch; ++row) {
-    CounterRng rng(options.seed, RandomPurpose::kTest, static_cast<uint64_t>(row));
+    CounterRng rng(options.seed, RandomPurpose::kBenchSource, static_cast<uint64_t>(row));
     std::vector<int32_t>& ids = sources.emplace_back();
     for (int64_t i = 0; i < options.source; ++i) {
       ids.push_back(static_cast<int32_t>(rng.Below(static_cast<uint64_t>(vocab_size))));
@@ -91,6 +92,7 @@ absl::StatusOr<int64_t> MeasurePeakMemory(const std::string& folder,
 absl::Status TimeOnce(TimedModel& model, const DecodeBenchOptions& options) {
   DecodeTimes times;
   REGROUP_RETURN_IF_ERROR(DecodeOnce(*model.engine, options, &times));
+  model.cache_bytes = times.cache_bytes;
   model.encoder_ms.push_back(times.encoder_seconds * 1e3);
   model.total_ms.push_back((times.encoder_seconds + times.decode_seconds()) * 1e3);
   for (const double seconds : times.step_seconds) model.step_ms.push_back(seconds * 1e3);
@@ -143,7 +145,7 @@ Json ModelJson(const TimedModel& model, const DecodeBenchOptions& options,
   json["tokens_per_second"] = rows * static_cast<double>(options.target) / (total_ms / 1e3);
   json["floor_step_ms"] = FloorStepMs(*model.engine, options, peaks);
   json["kv_bytes_per_position"] = model.engine->KvBytesPerPosition();
-  json["kv_bytes"] = model.engine->KvBytes(options.batch, options.source, options.target);
+  json["kv_bytes"] = model.cache_bytes;
   json["peak_rss_bytes"] = model.peak_rss_bytes;
   return json;
 }
@@ -164,6 +166,12 @@ std::string HeadsText(const Json& heads) {
 
 }  // namespace
 
+std::vector<size_t> RoundOrder(size_t models, int64_t round) {
+  std::vector<size_t> order;
+  for (size_t i = 0; i < models; ++i) order.push_back((static_cast<size_t>(round) + i) % models);
+  return order;
+}
+
 absl::StatusOr<Json> BenchDecode(const std::vector<std::string>& folders,
                                  const DecodeBenchOptions& options) {
   if (folders.empty())
@@ -179,7 +187,9 @@ absl::StatusOr<Json> BenchDecode(const std::vector<std::string>& folders,
     REGROUP_RETURN_IF_ERROR(DecodeOnce(*model.engine, options, nullptr));  // warm-up
   }
   for (int64_t round = 0; round < options.repeats; ++round) {
-    for (TimedModel& model : models) REGROUP_RETURN_IF_ERROR(TimeOnce(model, options));
+    for (const size_t i : RoundOrder(models.size(), round)) {
+      REGROUP_RETURN_IF_ERROR(TimeOnce(models[i], options));
+    }
     LogInfo(absl::StrCat("bench decode: round ", round + 1, " of ", options.repeats));
   }
   const MachinePeaks peaks = MeasureMachine();

@@ -15,8 +15,9 @@ struct DecodeBenchOptions {
   int64_t batch = 64;    // rows decoded at once
   int64_t source = 512;  // source tokens of every row
   int64_t target = 32;   // generated tokens of every row
-  int64_t repeats =
-      3;  // timed rounds; a round decodes one batch with every model, so drift hits all alike
+  // Timed rounds. A round decodes one batch with every model and begins with another one than the
+  // round before, so that drift and neighbours hit all alike.
+  int64_t repeats = 3;
   std::string precision = "fp32";  // fp32 | bf16
   uint64_t seed = 1;               // of the made-up source ids
 };
@@ -29,5 +30,8 @@ absl::StatusOr<Json> BenchDecode(const std::vector<std::string>& folders,
 
 // The same as a table for people.
 std::string DecodeBenchTable(const Json& bench);
+
+// The models of one round in the order in which they are timed.
+std::vector<size_t> RoundOrder(size_t models, int64_t round);
 
 }  // namespace regroup

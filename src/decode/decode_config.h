@@ -9,6 +9,9 @@
 
 namespace regroup {
 
+// More generated tokens than any use has: the caches are allocated for all of them.
+inline constexpr int64_t kLongestOutput = 1'000'000;
+
 struct DecodeConfig {
   int64_t beams = 1;
   std::optional<int64_t>
@@ -20,7 +23,10 @@ struct DecodeConfig {
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     v(Field("beams", "beams; 1 is greedy").AtLeast(1).AtMost(1), c.beams);
-    v(Field("max_length", "most generated tokens, EOS included").AtLeast(1), c.max_length);
+    v(Field("max_length", "most generated tokens, EOS included")
+          .AtLeast(1)
+          .AtMost(static_cast<double>(kLongestOutput)),
+      c.max_length);
     v(Field("length_penalty", "score = log-probability / n^penalty"), c.length_penalty);
     v(Field("batch_tokens", "padded source and longest target tokens of a batch").AtLeast(1),
       c.batch_tokens);

@@ -137,6 +137,17 @@ at::Tensor DecoderState::Step(const at::Tensor& ids_b) {
   return at::mm(normed, weights_.head_dv);
 }
 
+int64_t DecoderState::CacheBytes() const {
+  size_t bytes = 0;
+  for (const Cache& cache : caches_) {
+    for (const at::Tensor* tensor :
+         {&cache.self_key, &cache.self_value, &cache.cross_key, &cache.cross_value}) {
+      bytes += tensor->storage().nbytes();
+    }
+  }
+  return static_cast<int64_t>(bytes);
+}
+
 void DecoderState::KeepRows(const at::Tensor& rows_k) {
   for (Cache& cache : caches_) {
     for (at::Tensor* tensor :

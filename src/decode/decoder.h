@@ -32,6 +32,9 @@ class DecoderState {
   // Keeps only these rows (int64 [k], ascending) in every cache.
   void KeepRows(const at::Tensor& rows_k);
 
+  // Bytes of all layers' caches as they are allocated.
+  int64_t CacheBytes() const;
+
   int64_t rows() const { return rows_; }
   int64_t position() const { return position_; }
 

@@ -139,6 +139,7 @@ class GreedyEngine final : public Engine {
     const auto start = std::chrono::steady_clock::now();
     DecoderState state = Prepare(sources, max_length);
     spent.encoder_seconds = SecondsSince(start);
+    spent.cache_bytes = state.CacheBytes();
 
     GreedySearch search(sources.size(), config().eos_token_id, max_length, options);
     at::Tensor ids = FirstIds(state.rows());
@@ -202,6 +203,7 @@ double DecodeTimes::decode_seconds() const {
 
 void DecodeTimes::Add(const DecodeTimes& more) {
   encoder_seconds += more.encoder_seconds;
+  cache_bytes = std::max(cache_bytes, more.cache_bytes);
   step_seconds.insert(step_seconds.end(), more.step_seconds.begin(), more.step_seconds.end());
 }
 

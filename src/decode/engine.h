@@ -11,7 +11,6 @@
 #include <span>
 #include <vector>
 
-#include "core/json.h"
 #include "core/status.h"
 #include "decode/decode_config.h"
 #include "model/model_config.h"
@@ -28,6 +27,7 @@ struct Hypothesis {
 struct DecodeTimes {
   double encoder_seconds = 0;        // encoder and the cross caches' filling
   std::vector<double> step_seconds;  // every decoder step, picking included
+  int64_t cache_bytes = 0;           // K/V caches as allocated, of the largest batch
   double decode_seconds() const;
   void Add(const DecodeTimes& more);
 };
@@ -61,8 +61,5 @@ class Engine {
 absl::Status GenerateAll(const Engine& engine, const std::vector<std::vector<int32_t>>& sources,
                          int64_t max_length, const DecodeConfig& options, DecodeTimes* times,
                          const std::function<absl::Status(size_t, Hypothesis)>& done);
-
-// Contract's default: generation_config max_new_tokens, else max_length - 1, else 128.
-int64_t DefaultMaxLength(const Json& generation_config);
 
 }  // namespace regroup

@@ -32,7 +32,8 @@ struct GenerateRequest {
 // {"id", "output_ids", "output", "score", "finish"} per row, in input order. With `output`, a run
 // that was killed goes on behind the last whole line (a torn line is dropped) and ends with the
 // same bytes as one that was never killed: rows are batched in windows that depend on the data
-// only. FILE.run.json remembers model, data and options; a file made with others is a UserError.
+// only. FILE.run.json remembers model, data and options; a file made with others, and one that this
+// command did not begin, is a UserError.
 absl::Status GenerateFile(const GenerateRequest& request, std::ostream& out);
 
 struct EvaluateRequest {
@@ -41,7 +42,7 @@ struct EvaluateRequest {
   std::string split = "test";  // only a name in the result
   std::string precision = "fp32";
   std::string predictions;  // file for {"id", "output", "references"} lines; "":
-                            // <model>.<task>.predictions.jsonl
+                            // <folder above>.<model>.<task>.predictions.jsonl
   uint64_t seed = 1;        // of the bootstrap and of the shuffled references
   bool json = false;
 };

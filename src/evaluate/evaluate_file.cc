@@ -1,6 +1,7 @@
 // The command `evaluate`. See commands.h.
 #include <ATen/ATen.h>
 
+#include <filesystem>
 #include <ostream>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "checkpoint/hf_folder.h"
 #include "core/files.h"
+#include "decode/generation_defaults.h"
 #include "evaluate/commands.h"
 #include "evaluate/score.h"
 
@@ -22,6 +24,7 @@ absl::StatusOr<double> TeacherForcedLoss(const HfModel& model, at::ScalarType co
   for (const Row& row : rows) examples.push_back(row.example);
   const T5Model scorer(model.config, std::move(masters), compute);
   REGROUP_ASSIGN_OR_RETURN(const auto scores, ScoreExamples(scorer, examples, kScoreBatchTokens));
+  REGROUP_RETURN_IF_ERROR(CheckFinite(scores, examples));
   return SumScores(scores).loss();
 }
 
@@ -42,23 +45,43 @@ void PrintTable(const TaskEvaluation& result, const std::string& predictions, st
       result.truncated_inputs, result.at_length_limit, result.empty_outputs, predictions);
 }
 
+// "step-00000150" says little beside another run's: the folder above stands before it.
+std::string DefaultPredictions(const EvaluateRequest& request) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(request.model, error);
+  const std::string name = absl::StrCat(folder.filename().string(), ".",
+                                        request.task.text.name, ".predictions.jsonl");
+  const std::string above = folder.parent_path().filename().string();
+  return above.empty() ? name : absl::StrCat(above, ".", name);
+}
+
+// Before long work begins.
+absl::Status CheckPredictionsPlace(const std::string& path, const std::string& data) {
+  std::error_code error;
+  if (std::filesystem::equivalent(path, data, error))
+    return UserError(path, "is the --data file itself; name another --predictions");
+  if (FolderExists(path)) return UserError(path, "is a folder; --predictions names a file");
+  if (FolderExists(ParentFolder(path))) return absl::OkStatus();
+  return UserError(path, absl::StrCat("there is no folder ", ParentFolder(path),
+                                      "; make it or name another --predictions"));
+}
+
 }  // namespace
 
 absl::Status EvaluateFile(const EvaluateRequest& request, std::ostream& out) {
   REGROUP_ASSIGN_OR_RETURN(const at::ScalarType compute, ComputeType(request.precision));
+  const std::string predictions =
+      request.predictions.empty() ? DefaultPredictions(request) : request.predictions;
+  REGROUP_RETURN_IF_ERROR(CheckPredictionsPlace(predictions, request.data));
   REGROUP_ASSIGN_OR_RETURN(const HfModel model, LoadHfFolder(request.model));
+  REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(request.model));
   REGROUP_ASSIGN_OR_RETURN(const std::vector<Row> rows,
                            ReadTaskRows(request.task.text, request.data, *tokenizer));
-  const auto engine = Engine::Create(model.config, model.weights, compute);
+  const auto engine = Engine::Create(defaults.config, model.weights, compute);
   REGROUP_ASSIGN_OR_RETURN(TaskEvaluation result, EvaluateTask(request.task, rows, request.split,
                                                                *engine, *tokenizer, request.seed));
   REGROUP_ASSIGN_OR_RETURN(result.loss, TeacherForcedLoss(model, compute, rows));
-  std::string predictions = request.predictions;
-  if (predictions.empty()) {
-    predictions =
-        absl::StrCat(BaseName(request.model), ".", request.task.text.name, ".predictions.jsonl");
-  }
   REGROUP_RETURN_IF_ERROR(WriteFileAtomically(predictions, PredictionLines(result, rows)));
   if (request.json) {
     out << DumpJson(EvaluationToJson(result, predictions)) << "\n";

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -11,8 +12,10 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "data/rows.h"
+#include "decode/generation_defaults.h"
 #include "evaluate/commands.h"
 #include "evaluate/generated_rows.h"
+#include "evaluate/score.h"
 
 namespace regroup {
 namespace {
@@ -23,9 +26,10 @@ constexpr int64_t kWindowBatches = 8;
 
 class FileGenerator {
  public:
-  FileGenerator(const DecodeConfig& decode, int64_t max_length, const Engine& engine,
+  FileGenerator(const GenerateRequest& request, int64_t max_length, const Engine& engine,
                 const Tokenizer* tokenizer, GeneratedRows& rows)
-      : decode_(decode),
+      : data_(request.data),
+        decode_(request.decode),
         max_length_(max_length),
         engine_(engine),
         tokenizer_(tokenizer),
@@ -52,6 +56,7 @@ class FileGenerator {
                                             return absl::OkStatus();
                                           }));
       for (size_t i = 0; i < hypotheses.size(); ++i) {
+        REGROUP_RETURN_IF_ERROR(CheckScore(hypotheses[i], first + i));
         if (first + i >= rows_.finished()) rows_.Append(Line(ids_[i], hypotheses[i]));
       }
       REGROUP_RETURN_IF_ERROR(rows_.Flush());
@@ -75,6 +80,11 @@ class FileGenerator {
   }
 
  private:
+  absl::Status CheckScore(const Hypothesis& hypothesis, size_t row) const {
+    if (std::isfinite(hypothesis.score)) return absl::OkStatus();
+    return NotFinite(absl::StrCat(data_, ":", row + 1), "score", hypothesis.score);
+  }
+
   Json Line(const Json& id, const Hypothesis& hypothesis) {
     Json output;
     if (tokenizer_ != nullptr) {
@@ -89,6 +99,7 @@ class FileGenerator {
             {"finish", hypothesis.at_length_limit ? "length" : "eos"}};
   }
 
+  const std::string& data_;
   const DecodeConfig& decode_;
   int64_t max_length_;
   const Engine& engine_;
@@ -103,9 +114,12 @@ class FileGenerator {
 
 // What decides the bytes of the output.
 absl::StatusOr<Json> Settings(const GenerateRequest& request, const HfModel& model,
+                              const T5Config& config, const Tokenizer* tokenizer,
                               int64_t max_length) {
   REGROUP_ASSIGN_OR_RETURN(const std::string data, HashFile(request.data));
   return Json{{"model", HashWeights(model.weights)},
+              {"config", HashBytes(DumpJson(T5ConfigToJson(config, "")))},
+              {"tokenizer", tokenizer != nullptr ? Json(tokenizer->Fingerprint()) : Json()},
               {"data", data},
               {"precision", request.precision.empty() ? "fp32" : request.precision},
               {"max_length", max_length},
@@ -118,20 +132,22 @@ absl::StatusOr<Json> Settings(const GenerateRequest& request, const HfModel& mod
 
 absl::Status GenerateFile(const GenerateRequest& request, std::ostream& out) {
   REGROUP_ASSIGN_OR_RETURN(const at::ScalarType compute, ComputeType(request.precision));
+  REGROUP_RETURN_IF_ERROR(GeneratedRows::CheckPlace(request.output, request.data));
   REGROUP_ASSIGN_OR_RETURN(const HfModel model, LoadHfFolder(request.model));
+  REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
   std::shared_ptr<const Tokenizer> tokenizer;
   if (HasTokenizer(request.model)) {
     REGROUP_ASSIGN_OR_RETURN(tokenizer, Tokenizer::Load(request.model));
   }
-  const int64_t max_length =
-      request.decode.max_length.value_or(DefaultMaxLength(model.generation_config));
+  const int64_t max_length = request.decode.max_length.value_or(defaults.max_length);
   Json settings;
   if (!request.output.empty()) {
-    REGROUP_ASSIGN_OR_RETURN(settings, Settings(request, model, max_length));
+    REGROUP_ASSIGN_OR_RETURN(
+        settings, Settings(request, model, defaults.config, tokenizer.get(), max_length));
   }
   REGROUP_ASSIGN_OR_RETURN(GeneratedRows rows, GeneratedRows::Open(request.output, settings, out));
-  const auto engine = Engine::Create(model.config, model.weights, compute);
-  FileGenerator generator(request.decode, max_length, *engine, tokenizer.get(), rows);
+  const auto engine = Engine::Create(defaults.config, model.weights, compute);
+  FileGenerator generator(request, max_length, *engine, tokenizer.get(), rows);
   const absl::Status read = ForEachRow(request.data, tokenizer.get(), model.config.vocab_size,
                                        [&](Row row) { return generator.Take(std::move(row)); });
   if (!read.ok() && ExitCode(read) != 2) return read;

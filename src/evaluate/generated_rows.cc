@@ -1,6 +1,7 @@
 // A resumable file of result lines. See generated_rows.h.
 #include "evaluate/generated_rows.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <ostream>
 #include <utility>
@@ -15,14 +16,23 @@ namespace {
 
 std::string SettingsPath(const std::string& path) { return path + ".run.json"; }
 
+// Settings that this command wrote say so: another file of that name is somebody else's.
+constexpr char kMark[] = "command";
+constexpr char kCommand[] = "regroup generate";
+
+absl::StatusOr<Json> ReadSettings(const std::string& path) {
+  REGROUP_ASSIGN_OR_RETURN(Json before, ReadJsonFile(SettingsPath(path)));
+  if (before.is_object() && before.value(kMark, Json()) == kCommand) return before;
+  return UserError(SettingsPath(path), "was not written by regroup; name another --output");
+}
+
 // What began the file must be what goes on with it.
 absl::Status CheckSettings(const std::string& path, const Json& settings) {
   if (!FileExists(SettingsPath(path))) {
-    LogWarning(absl::StrCat(path, " exists without ", SettingsPath(path),
-                            ": only its row ids are compared before going on"));
-    return absl::OkStatus();
+    return UserError(path, absl::StrCat("is there already and has no ", SettingsPath(path),
+                                        ", so this command did not begin it; name another --output"));
   }
-  REGROUP_ASSIGN_OR_RETURN(const Json before, ReadJsonFile(SettingsPath(path)));
+  REGROUP_ASSIGN_OR_RETURN(const Json before, ReadSettings(path));
   std::vector<std::string> changed;
   for (const auto& [key, value] : settings.items()) {
     if (!before.contains(key) || before[key] != value) changed.push_back(key);
@@ -33,7 +43,28 @@ absl::Status CheckSettings(const std::string& path, const Json& settings) {
                          "; remove it (and ", SettingsPath(path), ") or name another --output"));
 }
 
+bool IsEmpty(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::file_size(path, error) == 0;
+}
+
 }  // namespace
+
+absl::Status GeneratedRows::CheckPlace(const std::string& path, const std::string& data) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (path.empty()) return absl::OkStatus();
+  if (FolderExists(path)) return UserError(path, "is a folder; --output names a file");
+  if (!FolderExists(ParentFolder(path))) {
+    return UserError(path, absl::StrCat("there is no folder ", ParentFolder(path),
+                                        "; make it or name another --output"));
+  }
+  if (fs::equivalent(path, data, error)) {
+    return UserError(path, "is the --data file itself; name another --output");
+  }
+  if (FileExists(path) && !IsEmpty(path)) return CheckSettings(path, Json::object());
+  return FileExists(SettingsPath(path)) ? ReadSettings(path).status() : absl::OkStatus();
+}
 
 absl::Status GeneratedRows::ReadFinished() {
   REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path_));
@@ -55,20 +86,33 @@ absl::Status GeneratedRows::ReadFinished() {
                : absl::OkStatus();
 }
 
+absl::Status GeneratedRows::OpenFile() {
+  file_.open(path_, std::ios::app | std::ios::binary);
+  return file_ ? absl::OkStatus() : WriteError(path_, "cannot be opened for writing", errno);
+}
+
 absl::StatusOr<GeneratedRows> GeneratedRows::Open(const std::string& path, const Json& settings,
                                                   std::ostream& out) {
   if (path.empty()) return GeneratedRows("", &out);
   GeneratedRows rows(path, nullptr);
-  if (FileExists(path)) {
-    REGROUP_RETURN_IF_ERROR(rows.ReadFinished());
-    if (rows.finished() > 0) {
-      REGROUP_RETURN_IF_ERROR(CheckSettings(path, settings));
-      LogInfo(absl::StrCat(path, ": goes on behind ", rows.finished(), " finished rows"));
-    }
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(path, error);
+  if (is_there && !FileExists(path)) {
+    REGROUP_RETURN_IF_ERROR(rows.OpenFile());
+    return rows;
   }
-  REGROUP_RETURN_IF_ERROR(WriteFileAtomically(SettingsPath(path), DumpJsonPretty(settings)));
-  rows.file_.open(path, std::ios::app | std::ios::binary);
-  if (!rows.file_) return UserError(path, "cannot be opened for writing");
+  Json marked = {{kMark, kCommand}};
+  marked.update(settings);
+  if (is_there && !IsEmpty(path)) {
+    REGROUP_RETURN_IF_ERROR(CheckSettings(path, marked));
+    REGROUP_RETURN_IF_ERROR(rows.ReadFinished());
+    LogInfo(absl::StrCat(path, ": goes on behind ", rows.finished(), " finished rows"));
+  }
+  REGROUP_RETURN_IF_ERROR(rows.OpenFile());
+  const absl::Status written =
+      WriteFileAtomically(SettingsPath(path), DumpJsonPretty(marked));
+  if (!written.ok() && !is_there) std::filesystem::remove(path, error);
+  REGROUP_RETURN_IF_ERROR(written);
   return rows;
 }
 

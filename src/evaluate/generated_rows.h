@@ -16,9 +16,14 @@ namespace regroup {
 // Lines in row order. Open() counts what is there already; Append() takes the rows behind that.
 class GeneratedRows {
  public:
-  // To `out` if `path` is "". Else to the file: whole lines stay, a torn last line is cut off.
-  // `settings` are compared with those of the run that began the file (path + ".run.json"); a
-  // difference is a UserError.
+  // Before long work: UserError for a path that Open() would refuse whatever the settings are, such
+  // as the file `data` itself.
+  static absl::Status CheckPlace(const std::string& path, const std::string& data);
+
+  // To `out` if `path` is "". Else to the file, which is absent, empty, or begun by a run that was
+  // killed: then path + ".run.json" tells its settings, which must be `settings`; whole lines stay
+  // and a torn last line is cut off. Any other file is a UserError and stays as it is. A device or
+  // a pipe is written to without settings.
   static absl::StatusOr<GeneratedRows> Open(const std::string& path, const Json& settings,
                                             std::ostream& out);
 
@@ -31,6 +36,7 @@ class GeneratedRows {
  private:
   GeneratedRows(std::string path, std::ostream* out) : path_(std::move(path)), out_(out) {}
   absl::Status ReadFinished();
+  absl::Status OpenFile();
 
   std::string path_;
   std::ostream* out_;  // null: file_

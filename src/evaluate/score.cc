@@ -4,8 +4,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
+#include "absl/strings/str_cat.h"
 #include "core/stop.h"
 
 namespace regroup {
@@ -88,6 +90,20 @@ absl::StatusOr<std::vector<RowScore>> ScoreExamples(const T5Model& model,
     begin += rows;
   }
   return scores;
+}
+
+absl::Status NotFinite(const std::string& place, const std::string& what, double value) {
+  return RunError(place, absl::StrCat("its ", what, " is ", value,
+                                      ": the model overflows on this row; with --precision bf16 "
+                                      "try fp32, else the weights are at fault"));
+}
+
+absl::Status CheckFinite(std::span<const RowScore> scores, std::span<const Example> examples) {
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (std::isfinite(scores[i].loss_sum)) continue;
+    return NotFinite(absl::StrCat("row ", examples[i].id), "loss", scores[i].loss_sum);
+  }
+  return absl::OkStatus();
 }
 
 ScoreTotal SumScores(std::span<const RowScore> scores) {

@@ -35,6 +35,11 @@ StateDict DetachedWeights(const StateDict& weights);
 absl::StatusOr<std::vector<RowScore>> ScoreExamples(const T5Model& model,
                                                     std::span<const Example> examples,
                                                     int64_t batch_tokens);
+// The error for a row whose `what` ("loss", "score") is NaN or infinite.
+absl::Status NotFinite(const std::string& place, const std::string& what, double value);
+// OK if every loss is finite; else the error for the first that is not, its place "row ID" by the
+// example's id.
+absl::Status CheckFinite(std::span<const RowScore> scores, std::span<const Example> examples);
 ScoreTotal SumScores(std::span<const RowScore> scores);
 
 // Held-out loss as a Validator: {"<name>": loss per target token}.

@@ -1,6 +1,7 @@
 // The command `score`. See commands.h.
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <ostream>
 #include <utility>
 #include <vector>
@@ -25,8 +26,7 @@ class FileScorer {
 
   absl::Status Take(Row row) {
     if (row.example.target_ids.empty()) {
-      const std::string place = absl::StrCat(request_.data, ":", row.example.position + 1);
-      return UserError(place, "has no \"target\", \"targets\" or \"target_ids\"; score needs one");
+      return UserError(Place(row), "has no \"target\", \"targets\" or \"target_ids\"; score needs one");
     }
     window_.push_back(std::move(row));
     return window_.size() < kWindowRows ? absl::OkStatus() : Flush();
@@ -38,6 +38,8 @@ class FileScorer {
     REGROUP_ASSIGN_OR_RETURN(const std::vector<RowScore> scores,
                              ScoreExamples(model_, examples, request_.batch_tokens));
     for (size_t i = 0; i < scores.size(); ++i) {
+      if (!std::isfinite(scores[i].loss_sum))
+        return NotFinite(Place(window_[i]), "loss", scores[i].loss_sum);
       if (request_.per_row) PrintRow(window_[i], scores[i]);
     }
     const ScoreTotal part = SumScores(scores);
@@ -47,6 +49,10 @@ class FileScorer {
     window_.clear();
     out_.flush();
     return absl::OkStatus();
+  }
+
+  absl::Status CheckAnyRow() const {
+    return total_.rows > 0 ? absl::OkStatus() : UserError(request_.data, "holds no rows");
   }
 
   void PrintTotal() {
@@ -63,6 +69,10 @@ class FileScorer {
   }
 
  private:
+  std::string Place(const Row& row) const {
+    return absl::StrCat(request_.data, ":", row.example.position + 1);
+  }
+
   void PrintRow(const Row& row, const RowScore& score) {
     const double loss = score.loss_sum / static_cast<double>(score.target_tokens);
     if (request_.json) {
@@ -112,6 +122,7 @@ absl::Status ScoreFile(const ScoreRequest& request, std::ostream& out) {
   if (!read.ok() && (!request.per_row || ExitCode(read) != 2)) return read;
   REGROUP_RETURN_IF_ERROR(scorer.Flush());
   REGROUP_RETURN_IF_ERROR(read);
+  REGROUP_RETURN_IF_ERROR(scorer.CheckAnyRow());
   if (!request.per_row) scorer.PrintTotal();
   return absl::OkStatus();
 }

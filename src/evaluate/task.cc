@@ -5,8 +5,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/random.h"
 #include "evaluate/score.h"
 
@@ -27,7 +29,11 @@ absl::StatusOr<Decoded> DecodeRows(const TaskConfig& task, const std::vector<Row
   decoded.texts.resize(rows.size());
   REGROUP_RETURN_IF_ERROR(
       GenerateAll(engine, sources, task.decode.max_length.value_or(task.text.lengths.target),
-                  task.decode, &decoded.times, [&](size_t row, Hypothesis hypothesis) {
+                  task.decode, &decoded.times, [&](size_t row, Hypothesis hypothesis) -> absl::Status {
+                    if (!std::isfinite(hypothesis.score)) {
+                      return NotFinite(absl::StrCat("row ", rows[row].example.id), "score",
+                                       hypothesis.score);
+                    }
                     decoded.texts[row] = tokenizer.Decode(hypothesis.ids);
                     decoded.at_length_limit += hypothesis.at_length_limit ? 1 : 0;
                     return absl::OkStatus();
@@ -42,7 +48,7 @@ std::vector<std::vector<std::string>> ReferencesOf(const std::vector<Row>& rows)
 }
 
 // Row i gets the references of another row: a random order, turned by one so that no row keeps its
-// own.
+// own. At least two rows.
 std::vector<std::vector<std::string>> Shuffled(
     const std::vector<std::vector<std::string>>& references, uint64_t seed) {
   CounterRng rng(seed, RandomPurpose::kBootstrap, /*position=*/0, /*layer=*/1);
@@ -55,13 +61,20 @@ std::vector<std::vector<std::string>> Shuffled(
   return shuffled;
 }
 
-absl::Status ScoreAll(const TaskConfig& task, int resamples,
+// What is resampled, and by which draws; 0 resamples: no intervals.
+struct Bootstrap {
+  int resamples = 0;
+  uint64_t seed = 0;
+};
+
+absl::Status ScoreAll(const TaskConfig& task, const Bootstrap& bootstrap,
                       const std::vector<std::string>& predictions,
                       const std::vector<std::vector<std::string>>& references,
                       std::map<std::string, double>& values,
                       std::map<std::string, std::pair<double, double>>& intervals) {
   MetricOptions options = task.metric_options;
-  options.bootstrap = resamples;
+  options.bootstrap = bootstrap.resamples;
+  options.seed = bootstrap.seed;
   for (const std::string& metric : task.metrics) {
     REGROUP_ASSIGN_OR_RETURN(const MetricResult result,
                              ScoreMetric(metric, predictions, references, options));
@@ -95,7 +108,7 @@ class TaskValidator final : public Validator {
     std::map<std::string, double> values;
     std::map<std::string, std::pair<double, double>> no_intervals;
     REGROUP_RETURN_IF_ERROR(
-        ScoreAll(task_, /*resamples=*/0, decoded.texts, ReferencesOf(rows_), values, no_intervals));
+        ScoreAll(task_, Bootstrap{}, decoded.texts, ReferencesOf(rows_), values, no_intervals));
     REGROUP_ASSIGN_OR_RETURN(values["loss"], Loss(config, detached));
     return values;
   }
@@ -164,12 +177,14 @@ absl::StatusOr<TaskEvaluation> EvaluateTask(const TaskConfig& task, const std::v
   const double seconds = result.times.encoder_seconds + result.times.decode_seconds();
   result.ms_per_sample = 1000 * seconds / static_cast<double>(std::max<int64_t>(1, result.rows));
   const auto references = ReferencesOf(rows);
-  const int resamples =
-      task.metric_options.bootstrap > 0 ? task.metric_options.bootstrap : kEvaluationResamples;
+  const int asked = task.metric_options.bootstrap;
+  const Bootstrap bootstrap{asked > 0 ? asked : kEvaluationResamples, seed};
   REGROUP_RETURN_IF_ERROR(
-      ScoreAll(task, resamples, decoded.texts, references, result.metrics, result.interval));
-  REGROUP_RETURN_IF_ERROR(ScoreAll(task, resamples, decoded.texts, Shuffled(references, seed),
-                                   result.shuffled, result.shuffled_interval));
+      ScoreAll(task, bootstrap, decoded.texts, references, result.metrics, result.interval));
+  if (rows.size() > 1) {
+    REGROUP_RETURN_IF_ERROR(ScoreAll(task, bootstrap, decoded.texts, Shuffled(references, seed),
+                                     result.shuffled, result.shuffled_interval));
+  }
   result.predictions = std::move(decoded.texts);
   return result;
 }

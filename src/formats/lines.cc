@@ -81,6 +81,10 @@ absl::Status ExpandOne(const std::string& pattern, std::vector<std::string>* fil
     return absl::OkStatus();
   }
   glob_t found{};
+  if (FolderExists(pattern)) {
+    return UserError(pattern, "is a folder; name its files, for instance with a pattern such as " +
+                                  JoinPath(pattern, "*.jsonl"));
+  }
   const int code = ::glob(pattern.c_str(), 0, nullptr, &found);
   for (size_t i = 0; code == 0 && i < found.gl_pathc; ++i) files->push_back(found.gl_pathv[i]);
   ::globfree(&found);

@@ -113,4 +113,11 @@ double MeasuredGemmFlops(at::ScalarType type) {
   return known[type] = 1e12 * MeasureGemm(type, 1024, 6);
 }
 
+void FlushDenormals(bool flush) {
+  at::globalContext().setFlushDenormal(flush);
+  at::parallel_for(0, at::get_num_threads(), 1, [flush](int64_t, int64_t) {
+    at::globalContext().setFlushDenormal(flush);
+  });
+}
+
 }  // namespace regroup

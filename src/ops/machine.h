@@ -29,4 +29,8 @@ MachinePeaks DescribeMachine();
 // threads; measured once per process and type. The trainer's MFU divides by it.
 double MeasuredGemmFlops(at::ScalarType type);
 
+// Subnormal gradients cost a factor of several on CPUs: from here on they are zero (or, with false,
+// exact again), on this thread and on every thread of the pool, which is started for it.
+void FlushDenormals(bool flush);
+
 }  // namespace regroup

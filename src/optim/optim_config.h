@@ -21,7 +21,7 @@ struct ScheduleConfig {
     v(Field("schedule", "shape of the learning rate").OneOf({"constant", "rsqrt", "linear", "cosine"}), c.schedule);
     v(Field("rate", "constant rate, peak, or factor of rsqrt").AtLeast(0), c.rate);
     v(Field("warmup_steps", "linear warm-up; for rsqrt the flat start").AtLeast(0), c.warmup_steps);
-    v(Field("decay_steps", "step of rate 0 for linear and cosine (0: the stage's steps)").AtLeast(0), c.decay_steps);
+    v(Field("decay_steps", "step of rate 0 for linear and cosine (0: the stage's steps)").AtLeast(0).OnlyIf("schedule", {"linear", "cosine"}), c.decay_steps);
     v(Field("step_offset", "added to the step before the schedule is asked").AtLeast(0), c.step_offset);
   }
 };
@@ -42,14 +42,14 @@ struct OptimizerConfig {
     v(Field("learning_rate", "the schedule"), c.learning_rate);
     v(Field("weight_decay", "decoupled weight decay").AtLeast(0), c.weight_decay);
     v(Field("gradient_clip", "largest global gradient norm, 0 = off").AtLeast(0), c.gradient_clip);
-    v(Field("beta1", "adamw: decay of the first moment").AtLeast(0).AtMost(0.99999), c.beta1);
-    v(Field("beta2", "adamw: decay of the second moment").AtLeast(0).AtMost(0.9999999), c.beta2);
-    v(Field("epsilon", "adamw: added to the root").AtLeast(0), c.epsilon);
-    v(Field("rms_scaled", "adamw: scale each step by the tensor's RMS"), c.rms_scaled);
-    v(Field("decay_rate", "adafactor: beta2 = 1 - step^-decay_rate").AtLeast(0), c.decay_rate);
-    v(Field("update_clip", "adafactor: largest RMS of an update").AtLeast(0), c.update_clip);
-    v(Field("minimum_scale", "least parameter scale").AtLeast(0), c.minimum_scale);
-    v(Field("multiply_by_parameter_scale", "adafactor: scale steps by the tensor's RMS"), c.multiply_by_parameter_scale);
+    v(Field("beta1", "adamw: decay of the first moment").AtLeast(0).AtMost(0.99999).OnlyIf("name", {"adamw"}), c.beta1);
+    v(Field("beta2", "adamw: decay of the second moment").AtLeast(0).AtMost(0.9999999).OnlyIf("name", {"adamw"}), c.beta2);
+    v(Field("epsilon", "adamw: added to the root").AtLeast(0).OnlyIf("name", {"adamw"}), c.epsilon);
+    v(Field("rms_scaled", "adamw: scale each step by the tensor's RMS").OnlyIf("name", {"adamw"}), c.rms_scaled);
+    v(Field("decay_rate", "adafactor: beta2 = 1 - step^-decay_rate").AtLeast(0).OnlyIf("name", {"adafactor"}), c.decay_rate);
+    v(Field("update_clip", "adafactor: largest RMS of an update").AtLeast(0).OnlyIf("name", {"adafactor"}), c.update_clip);
+    v(Field("minimum_scale", "least parameter scale").AtLeast(0).OnlyIf("name", {"adafactor"}), c.minimum_scale);
+    v(Field("multiply_by_parameter_scale", "adafactor: scale steps by the tensor's RMS").OnlyIf("name", {"adafactor"}), c.multiply_by_parameter_scale);
   }
 };
 

@@ -2,6 +2,7 @@
 #include "pipeline/context.h"
 
 #include "absl/strings/str_cat.h"
+#include "checkpoint/manifest.h"
 #include "core/files.h"
 
 namespace regroup {
@@ -38,8 +39,10 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> StageContext::RecipeTokenizer()
         "no vocabulary: the model's folder has none; give tokenizer.path or tokenizer.train");
   }
   REGROUP_ASSIGN_OR_RETURN(const Json result, ResultOf(kTokenizerStage));
-  return Tokenizer::Load(
-      JoinPath(run->StageFolder(kTokenizerStage), result["model"].get<std::string>()));
+  const std::string model =
+      JoinPath(run->StageFolder(kTokenizerStage), result["model"].get<std::string>());
+  REGROUP_RETURN_IF_ERROR(VerifyManifest(model));
+  return Tokenizer::Load(model);
 }
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> StageContext::TokenizerOf(

@@ -21,9 +21,9 @@ int64_t TrainingMemory(const T5Config& config, const TrainingShape& shape,
 int64_t DecodingMemory(const T5Config& config, int64_t rows, int64_t source, int64_t target);
 int64_t CheckpointBytes(const T5Config& config, const std::string& optimizer);
 
-// From the machine's matrix-multiply rate and the share of it that small models reach.
-double TrainingSeconds(const T5Config& config, const TrainingShape& shape, int64_t steps,
-                       const std::string& precision);
+// From what a core with this instruction set is known to do in fp32 and the share of it that small
+// models reach; nothing is measured.
+double TrainingSeconds(const T5Config& config, const TrainingShape& shape, int64_t steps);
 double DecodingSeconds(const T5Config& config, int64_t rows, int64_t source, int64_t target);
 
 // Lines of a data file (a rough count of rows); 0 if it cannot be read.

@@ -39,10 +39,11 @@ that computes the same function:
 )";
 }
 
-Json Provenance(const HfModel& source, const std::string& form) {
+Json Provenance(const HfModel& source, const std::string& form, const std::string& by) {
   Json json = source.provenance.is_object() ? source.provenance : Json::object();
   json["export"] = {
       {"form", form}, {"source", source.folder}, {"source_hash", HashWeights(source.weights)}};
+  if (!by.empty()) json["export"]["by"] = by;
   return json;
 }
 
@@ -50,7 +51,7 @@ Json Provenance(const HfModel& source, const std::string& form) {
 absl::StatusOr<HfModel> LoadForExport(const ExportFolderOptions& options, Json& notes) {
   REGROUP_ASSIGN_OR_RETURN(HfModel model, LoadHfFolder(options.from));
   const bool plain = options.expand_kv || IsMultiHead(model.config);
-  model.provenance = Provenance(model, plain ? "multi-head" : "grouped");
+  model.provenance = Provenance(model, plain ? "multi-head" : "grouped", options.by);
   if (options.expand_kv) {
     Conversion expanded = ExpandToMultiHead(model.config, model.weights);
     model.config = std::move(expanded.config);

@@ -16,6 +16,7 @@ struct ExportFolderOptions {
   bool expand_kv = false;  // a plain multi-head T5 that computes the same; else the grouped weights
                            // with a README.md
   bool overwrite = false;  // replace a folder that regroup wrote
+  std::string by = "";     // the recipe's stage that exports; recorded in regroup.json
 };
 
 // {"from", "to", "form": "multi-head"|"grouped", "parameters", "kv_heads": as in config.json or

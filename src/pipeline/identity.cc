@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
@@ -15,9 +16,19 @@
 namespace regroup {
 namespace {
 
-constexpr int64_t kWholeFile =
-    64 << 20;  // larger files are known by their size and their first MiB
-constexpr int64_t kBeginning = 1 << 20;
+constexpr int64_t kWholeFile = 64 << 20;  // larger files are known by their size and samples
+constexpr int64_t kSamples = 64;
+constexpr int64_t kSampleBytes = 64 << 10;
+
+// Hash of blocks spread evenly over a large file, first and last among them.
+std::string HashOfSamples(std::ifstream& file, int64_t bytes) {
+  std::string samples(static_cast<size_t>(kSamples * kSampleBytes), '\0');
+  for (int64_t i = 0; i < kSamples; ++i) {
+    file.seekg(static_cast<std::streamoff>(i * ((bytes - kSampleBytes) / (kSamples - 1))));
+    file.read(samples.data() + i * kSampleBytes, kSampleBytes);
+  }
+  return HashBytes(samples);
+}
 
 absl::StatusOr<Json> FileIdentity(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
@@ -27,10 +38,7 @@ absl::StatusOr<Json> FileIdentity(const std::string& path) {
   if (bytes <= kWholeFile) {
     REGROUP_ASSIGN_OR_RETURN(json["hash"], HashFile(path));
   } else {
-    std::string beginning(kBeginning, '\0');
-    file.seekg(0);
-    file.read(beginning.data(), kBeginning);
-    json["hash_of_first_mib"] = HashBytes(beginning);
+    json["hash_of_samples"] = HashOfSamples(file, bytes);
   }
   return json;
 }
@@ -49,13 +57,27 @@ absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(folder));
   Json json = Json::object();
   for (const std::string& name : names) {
-    if (name != "config.json" && name != "spiece.model" && !name.ends_with(".safetensors"))
-      continue;
+    static const std::set<std::string> kResultFiles = {
+        "config.json", "generation_config.json", "spiece.model", "tokenizer_config.json",
+        "regroup.json"};
+    if (!kResultFiles.contains(name) && !name.ends_with(".safetensors")) continue;
     REGROUP_ASSIGN_OR_RETURN(json[name], HashFile(JoinPath(folder, name)));
   }
   if (!json.contains("config.json"))
     return UserError(folder, "is not a model folder: config.json is missing");
   return json;
+}
+
+// What a folder under `from` holds stands in the inputs; where it lies does not matter.
+void DropFolders(Json& config) {
+  if (!config.contains("from")) return;
+  const auto is_folder = [](const Json& from) { return IsFolderReference(from.get<std::string>()); };
+  Json& from = config["from"];
+  if (from.is_string() && is_folder(from)) from = "folder";
+  if (!from.is_array()) return;
+  for (Json& one : from) {
+    if (is_folder(one)) one = "folder";
+  }
 }
 
 class Identities {
@@ -66,6 +88,7 @@ class Identities {
     REGROUP_RETURN_IF_ERROR(AddTokenizer());
     for (const Stage& stage : recipe_.stages) {
       StageIdentity identity{stage.kind, StageConfigToJson(stage.config, true), Json::object()};
+      DropFolders(identity.config);
       REGROUP_RETURN_IF_ERROR(std::visit(
           [&](const auto& config) { return Fill(stage, config, identity); }, stage.config));
       done_[stage.name] = std::move(identity);
@@ -77,7 +100,8 @@ class Identities {
   absl::Status AddTokenizer() {
     const TokenizerConfig& config = recipe_.head.tokenizer;
     if (!config.path.empty()) {
-      REGROUP_ASSIGN_OR_RETURN(tokenizer_, HashFile(JoinPath(config.path, "spiece.model")));
+      REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(config.path));
+      tokenizer_ = tokenizer->Fingerprint();
     } else if (config.train.has_value()) {
       StageIdentity identity{kTokenizerStage, ConfigToJson(*config.train, true), Json::object()};
       identity.config.erase("files");
@@ -174,7 +198,7 @@ class Identities {
     for (const std::string& from : config.from) {
       Json source = Json::object();
       REGROUP_RETURN_IF_ERROR(AddSource(from, source));
-      identity.inputs[from] = source.contains("from") ? source["from"] : source[from];
+      identity.inputs["from"].push_back(std::move(source));
     }
     return absl::OkStatus();
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
+#include "data/span_corruption.h"
 #include "recipe/reader.h"
 
 namespace regroup {
@@ -21,6 +22,7 @@ Lineage FromPretrain(const Recipe& recipe, const PretrainStage& stage) {
   lineage.batch = stage.batch;
   lineage.optimizer = stage.optimizer;
   lineage.z_loss = stage.z_loss;
+  lineage.dropout_rate = stage.model.dropout_rate;
   return lineage;
 }
 
@@ -33,7 +35,7 @@ absl::StatusOr<std::optional<Lineage>> FromFolder(const std::string& folder) {
   Problems problems;
   Node node = ParseYaml(DumpJson(json["pretraining"]), path, problems);
   Lineage lineage;
-  ReadConfig(node, "pretraining", lineage, problems);
+  ReadConfig(node, "pretraining", lineage, problems, Origin::kRecord);
   REGROUP_RETURN_IF_ERROR(problems.ToStatus());
   return lineage;
 }
@@ -84,17 +86,20 @@ std::optional<HeldOutConfig> InheritedHeldOut(const Recipe& recipe, const std::s
   return uptrain.validate.has_value() ? uptrain.validate : InheritedHeldOut(recipe, uptrain.from);
 }
 
-int64_t StepsOf(double share, int64_t original) {
-  return std::llround(share * static_cast<double>(original));
+int64_t TargetTokensPerStep(const Lineage& lineage) {
+  const SpanCorruptionConfig& data = lineage.data;
+  return lineage.batch.examples *
+         ComputeSpanLengths(data.source_length, data.noise_density, data.mean_span_length).target;
 }
 
-// Step 0 and every step that is at least 1 when its share is above 0.
-std::vector<int64_t> StepsAt(const UptrainStage& uptrain, int64_t original) {
-  std::vector<int64_t> steps;
-  for (const double share : uptrain.evaluate_at) {
-    steps.push_back(share == 0 ? 0 : std::max<int64_t>(1, StepsOf(share, original)));
-  }
-  return steps;
+// Steps with the batch of `after` that see a share of the original target tokens; at least 1 when
+// the share is above 0.
+int64_t StepsOf(double share, const Lineage& before, const Lineage& after) {
+  if (share == 0) return 0;
+  const double tokens = share * static_cast<double>(before.original_steps) *
+                        static_cast<double>(TargetTokensPerStep(before));
+  return std::max<int64_t>(
+      1, std::llround(tokens / static_cast<double>(TargetTokensPerStep(after))));
 }
 
 }  // namespace
@@ -131,6 +136,13 @@ absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage
   REGROUP_RETURN_IF_ERROR(CheckComplete(stage, uptrain, known));
   if (uptrain.optimizer_state == "keep") {
     REGROUP_RETURN_IF_ERROR(TrainedSourceOf(recipe, uptrain.from).status());
+    if (known.has_value() && uptrain.optimizer.has_value() &&
+        uptrain.optimizer->name != known->optimizer.name) {
+      return UserError(absl::StrCat(stage.Place(), ".uptrain.optimizer_state"),
+                       absl::StrCat("keep goes on with the slots of ", known->optimizer.name,
+                                    ", the optimizer here is ", uptrain.optimizer->name,
+                                    "; give the same, or restart"));
+    }
   }
   ResolvedUptrain resolved;
   resolved.before = known.value_or(Lineage{});
@@ -140,11 +152,18 @@ absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage
     if (!known.has_value()) resolved.before.schedule_steps = *uptrain.original_steps;
   }
   REGROUP_RETURN_IF_ERROR(CheckInheritedSchedule(stage, uptrain, resolved.before));
-  resolved.steps = std::max<int64_t>(1, StepsOf(uptrain.alpha, resolved.before.original_steps));
-  resolved.evaluate_at = StepsAt(uptrain, resolved.before.original_steps);
+  if (!known.has_value()) {  // original_steps are then steps of this stage's own kind
+    resolved.before.data = *uptrain.data;
+    resolved.before.batch = *uptrain.batch;
+  }
   resolved.after = resolved.before;
   resolved.after.data = uptrain.data.value_or(resolved.before.data);
   resolved.after.batch = uptrain.batch.value_or(resolved.before.batch);
+  resolved.after.dropout_rate = uptrain.dropout_rate.value_or(resolved.before.dropout_rate);
+  resolved.steps = StepsOf(uptrain.alpha, resolved.before, resolved.after);
+  for (const double share : uptrain.evaluate_at) {
+    resolved.evaluate_at.push_back(StepsOf(share, resolved.before, resolved.after));
+  }
   resolved.optimizer = uptrain.optimizer.value_or(Continued(resolved.before));
   if (uptrain.optimizer.has_value()) {
     resolved.after.optimizer = *uptrain.optimizer;

@@ -20,6 +20,7 @@ struct Lineage {
   BatchConfig batch;
   OptimizerConfig optimizer;
   double z_loss = 0;
+  double dropout_rate = 0;
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
@@ -30,6 +31,7 @@ struct Lineage {
     v(Field("batch", "examples per step"), c.batch);
     v(Field("optimizer", "optimizer and schedule"), c.optimizer);
     v(Field("z_loss", "weight of log(Z)^2"), c.z_loss);
+    v(Field("dropout_rate", "dropout"), c.dropout_rate);
   }
 };
 

@@ -4,15 +4,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "checkpoint/hf_folder.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "data/rows.h"
 #include "data/span_corruption.h"
 #include "formats/lines.h"
+#include "pipeline/context.h"
 #include "pipeline/estimates.h"
 #include "pipeline/lineage.h"
 #include "recipe/reader.h"
@@ -38,9 +43,17 @@ class Planner {
   }
 
  private:
+  // A status that names this stage's place already is taken as it is.
   void Problem(const std::string& key, const absl::Status& status) {
-    plan_.problems.Add(
-        absl::StrCat(stage_->Place(), ".", stage_->kind, key.empty() ? "" : ".", key), status);
+    const std::string place =
+        absl::StrCat(stage_->Place(), ".", stage_->kind, key.empty() ? "" : ".", key);
+    const std::string message(status.message());
+    const size_t end = message.find(": ", stage_->Place().size());
+    if (message.starts_with(stage_->Place()) && end != std::string::npos) {
+      plan_.problems.Add({message.substr(0, end), message.substr(end + 2)});
+    } else {
+      plan_.problems.Add({place, message});
+    }
   }
 
   // True: usable; false: the problem was noted.
@@ -50,35 +63,62 @@ class Planner {
     return value.ok();
   }
 
-  void CheckFile(const std::string& section, const std::string& path) {
-    if (path.empty()) return;
-    const auto found = ExpandGlobs(PathList(path));
-    if (!found.ok()) plan_.problems.Add(absl::StrCat(recipe_.file, ": ", section), found.status());
+  // "recipe.yaml:12: corpora.prose.files": where the last of these keys is written.
+  std::string PlaceOf(const std::vector<std::string>& keys) const {
+    const Node* node = &recipe_.tree;
+    Mark mark = node->mark;
+    for (const std::string& key : keys) {
+      node = node != nullptr ? node->Find(key) : nullptr;
+      if (node != nullptr) mark = node->mark;
+    }
+    return absl::StrCat(mark.Text(), ": ", absl::StrJoin(keys, "."));
+  }
+
+  void CheckPaths(const std::vector<std::string>& keys, const std::vector<std::string>& paths) {
+    if (paths.empty()) plan_.problems.Add({PlaceOf(keys), "is an empty list; name at least one file"});
+    for (const std::string& path : paths) {
+      const auto found = ExpandGlobs(PathList(path));
+      if (!found.ok()) plan_.problems.Add(PlaceOf(keys), found.status());
+    }
   }
 
   void CheckFiles() {
-    for (const auto& [name, corpus] : recipe_.head.corpora) {
-      for (const std::string& file : corpus.files) CheckFile(absl::StrCat("corpora.", name), file);
-    }
+    for (const auto& [name, corpus] : recipe_.head.corpora)
+      CheckPaths({"corpora", name, "files"}, corpus.files);
     for (const auto& [name, task] : recipe_.head.tasks) {
-      for (const std::string& file : {task.train, task.dev, task.test})
-        CheckFile(absl::StrCat("tasks.", name), file);
+      const std::pair<const char*, const std::string*> parts[] = {
+          {"train", &task.train}, {"dev", &task.dev}, {"test", &task.test}};
+      for (const auto& [key, path] : parts) {
+        if (!path->empty()) CheckPaths({"tasks", name, key}, {*path});
+      }
     }
     const TokenizerConfig& tokenizer = recipe_.head.tokenizer;
     if (tokenizer.train.has_value()) {
-      for (const std::string& file : tokenizer.train->files)
-        CheckFile("tokenizer.train.files", file);
+      CheckPaths({"tokenizer", "train", "files"}, tokenizer.train->files);
     }
     if (!tokenizer.path.empty()) {
       const auto loaded = Tokenizer::Load(tokenizer.path);
       if (loaded.ok()) {
         tokenizer_size_ = (*loaded)->size();
       } else {
-        plan_.problems.Add(absl::StrCat(recipe_.file, ": tokenizer.path"), loaded.status());
+        plan_.problems.Add(PlaceOf({"tokenizer", "path"}), loaded.status());
       }
     } else if (tokenizer.train.has_value()) {
       tokenizer_size_ = tokenizer.train->vocab_size + tokenizer.train->extra_ids;
     }
+  }
+
+  // Reads a task's file as its stage will. Files of more than 64 MB are left to the stage.
+  void CheckRows(const std::string& task, const char* key, const std::string& path) {
+    constexpr uintmax_t kLargest = 64 << 20;
+    std::error_code error;
+    for (const std::string& file : PathList(path)) {
+      if (std::filesystem::file_size(file, error) > kLargest || error) return;
+    }
+    if (!checked_rows_.insert({task, path}).second) return;
+    const absl::Status status =
+        CheckTaskRows(ToTaskConfig(recipe_.task_files.at(task)).text, path);
+    if (!status.ok()) plan_.problems.Add(PlaceOf({"tasks", task, key}), status);
   }
 
   std::optional<T5Config> Source(const std::string& from) {
@@ -90,16 +130,16 @@ class Planner {
     return found != configs_.end() ? std::optional(found->second) : std::nullopt;
   }
 
-  void Describe(const T5Config& config, StagePlan& row) {
-    const int64_t bytes = recipe_.head.precision == "bf16" ? 2 : 4;
+  // Caches are fp32 unless the stage says otherwise.
+  void Describe(const T5Config& config, StagePlan& row, const std::string& precision = "fp32") {
+    const int64_t bytes = precision == "bf16" ? 2 : 4;
     row.parameters = CountParameters(config);
     row.kv_decoder_self = KvBytesPerPosition(config.kv_heads.decoder_self, config.d_kv, bytes);
     row.kv_cross = KvBytesPerPosition(config.kv_heads.cross, config.d_kv, bytes);
   }
 
   void Training(const T5Config& config, const BatchConfig& batch, const OptimizerConfig& optimizer,
-                int64_t source, int64_t target, int64_t keep, const std::string& precision,
-                StagePlan& row) {
+                int64_t source, int64_t target, int64_t keep, StagePlan& row) {
     configs_[row.name] = config;
     Describe(config, row);
     const TrainingShape shape{
@@ -107,7 +147,7 @@ class Planner {
     row.tokens = row.steps * batch.examples * target;
     row.peak_memory_bytes = TrainingMemory(config, shape, optimizer.name);
     row.disk_bytes = keep * CheckpointBytes(config, optimizer.name);
-    row.seconds = TrainingSeconds(config, shape, row.steps, precision);
+    row.seconds = TrainingSeconds(config, shape, row.steps);
   }
 
   void Plan(const PretrainStage& stage, StagePlan& row) {
@@ -118,7 +158,7 @@ class Planner {
     const SpanLengths lengths = ComputeSpanLengths(
         stage.data.source_length, stage.data.noise_density, stage.data.mean_span_length);
     Training(config, stage.batch, stage.optimizer, lengths.source, lengths.target,
-             stage.save.keep_last, stage.precision.value_or(recipe_.head.precision), row);
+             stage.save.keep_last, row);
   }
 
   void Plan(const ConvertStage& stage, StagePlan& row) {
@@ -148,35 +188,31 @@ class Planner {
     const SpanLengths lengths = ComputeSpanLengths(now.data.source_length, now.data.noise_density,
                                                    now.data.mean_span_length);
     Training(*config, now.batch, resolved->optimizer, lengths.source, lengths.target,
-             stage.save.keep_last, stage.precision.value_or(recipe_.head.precision), row);
-    CompareAlpha(*resolved, lengths.target, row);
+             stage.save.keep_last, row);
+    CompareAlpha(stage.alpha, *resolved, row);
   }
 
-  // Alpha counts target tokens; with another batch or length the steps are another share.
-  void CompareAlpha(const ResolvedUptrain& resolved, int64_t target, const StagePlan& row) {
-    const SpanCorruptionConfig& data = resolved.before.data;
-    const int64_t before =
-        ComputeSpanLengths(data.source_length, data.noise_density, data.mean_span_length).target;
-    const double original = static_cast<double>(resolved.before.original_steps *
-                                                resolved.before.batch.examples * before);
-    const double share =
-        static_cast<double>(row.steps * resolved.after.batch.examples * target) / original;
+  // Alpha counts target tokens: with another batch or length the steps are another share.
+  void CompareAlpha(double alpha, const ResolvedUptrain& resolved, const StagePlan& row) {
     const double of_steps =
         static_cast<double>(row.steps) / static_cast<double>(resolved.before.original_steps);
-    if (std::abs(share - of_steps) < 1e-3 * of_steps) return;
+    const bool differ = std::abs(alpha - of_steps) > 0.01 * alpha && row.steps > 1;
     plan_.notes.push_back(absl::StrFormat(
-        "%s: %d steps are %.3g %% of the original steps, but %.3g %% of the original target "
-        "tokens (another batch or length)",
-        row.name, row.steps, 100 * of_steps, 100 * share));
+        "%s: alpha is %.3g %% of the original target tokens, %.3g %% of the original steps%s",
+        row.name, 100 * alpha, 100 * of_steps,
+        differ ? "; they differ: another batch or length, or few steps" : ""));
   }
 
   void Plan(const FinetuneStage& stage, StagePlan& row) {
     const std::optional<T5Config> config = Source(stage.from);
     if (!config.has_value()) return;
+    const TaskEntry& entry = recipe_.head.tasks.at(stage.task);
+    CheckRows(stage.task, "train", entry.train);
+    CheckRows(stage.task, "dev", entry.dev);
     row.steps = stage.steps;
     const TaskLengths& lengths = recipe_.task_files.at(stage.task).lengths;
     Training(*config, stage.batch, stage.optimizer, lengths.source, lengths.target,
-             stage.save.keep_last + 1, stage.precision.value_or(recipe_.head.precision), row);
+             stage.save.keep_last + 1, row);
   }
 
   void Plan(const EvaluateStage& stage, StagePlan& row) {
@@ -185,7 +221,9 @@ class Planner {
     Describe(*config, row);
     const TaskFile& task = recipe_.task_files.at(stage.task);
     const TaskEntry& entry = recipe_.head.tasks.at(stage.task);
-    const int64_t rows = CountLines(PathList(stage.split == "dev" ? entry.dev : entry.test)[0]);
+    const std::string& path = stage.split == "dev" ? entry.dev : entry.test;
+    CheckRows(stage.task, stage.split.c_str(), path);
+    const int64_t rows = CountLines(PathList(path)[0]);
     row.peak_memory_bytes = DecodingMemory(
         *config, task.decode.batch_tokens / std::max<int64_t>(1, task.lengths.source),
         task.lengths.source, task.lengths.target);
@@ -224,6 +262,7 @@ class Planner {
   const Stage* stage_ = nullptr;
   int64_t tokenizer_size_ = 32100;
   std::map<std::string, T5Config> configs_;
+  std::set<std::pair<std::string, std::string>> checked_rows_;  // task, path
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
 
 namespace regroup {
@@ -19,12 +20,37 @@ namespace {
 
 constexpr char kStarted[] = "started.json";
 constexpr char kFinished[] = "stage.json";
+constexpr char kRedo[] = "redo.json";
 
 Json IdentityJson(const StageIdentity& identity) {
   return Json{{"kind", identity.kind},
               {"hash", identity.Hash()},
               {"config", identity.config},
               {"inputs", identity.inputs}};
+}
+
+std::string RecordHash(Json record) {
+  record.erase("record_hash");
+  return HashBytes(DumpJson(record));
+}
+
+absl::Status WriteRecord(const std::string& path, Json record) {
+  record["record_hash"] = RecordHash(record);
+  return WriteFileAtomically(path, DumpJsonPretty(record));
+}
+
+// A record as WriteRecord left it.
+absl::StatusOr<Json> ReadRecord(const std::string& path) {
+  const auto damaged = [&](absl::string_view why) {
+    const std::string stage = BaseName(std::filesystem::path(path).parent_path().string());
+    return UserError(path, absl::StrCat("this record is damaged (", why,
+                                        "); run the stage again with --redo ", stage));
+  };
+  const absl::StatusOr<Json> record = ReadJsonFile(path);
+  if (!record.ok()) return damaged(record.status().message());
+  if (!record->is_object() || !record->contains("record_hash")) return damaged("it has no hash");
+  if ((*record)["record_hash"] != RecordHash(*record)) return damaged("its content changed");
+  return *record;
 }
 
 void Flatten(const Json& json, const std::string& prefix, std::map<std::string, std::string>& out) {
@@ -47,6 +73,18 @@ absl::Status WritePid(int file, const std::string& path) {
   if (::ftruncate(file, 0) != 0 ||
       ::pwrite(file, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     return RunError(path, absl::StrCat("cannot write: ", std::strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+// What a finished stage says it left behind must still be there.
+absl::Status CheckOutputs(const std::string& stage_folder, const Json& result) {
+  for (const char* key : {"model", "table", "predictions"}) {
+    if (!result.contains(key) || !result[key].is_string()) continue;
+    const std::string path = JoinPath(stage_folder, result[key].get<std::string>());
+    if (FileExists(path) || FolderExists(path)) continue;
+    return UserError(path, absl::StrCat("is missing, but the stage has finished; run it again with --redo ",
+                                        BaseName(stage_folder)));
   }
   return absl::OkStatus();
 }
@@ -79,7 +117,7 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& pa
   const std::string lock_path = JoinPath(path, ".lock");
   const int file = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0)
-    return RunError(lock_path, absl::StrCat("cannot be opened: ", std::strerror(errno)));
+    return UserError(lock_path, absl::StrCat("cannot be opened: ", std::strerror(errno)));
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     const std::string pid = PidIn(file);
     ::close(file);
@@ -103,12 +141,16 @@ absl::StatusOr<std::optional<StageIdentity>> RunFolder::Recorded(const std::stri
   for (const char* name : {kFinished, kStarted}) {
     const std::string path = JoinPath(StageFolder(stage), name);
     if (!FileExists(path)) continue;
-    REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
-    if (!json.is_object() || !json.contains("kind") || !json.contains("config") ||
-        !json.contains("inputs")) {
-      return UserError(path, "is not a stage record; move the stage's folder aside with --redo");
-    }
+    // Begun, but without a step: it begins anew, whatever has changed.
+    if (name == kStarted && ListCheckpoints(StageFolder(stage)).empty()) continue;
+    REGROUP_ASSIGN_OR_RETURN(const Json json, ReadRecord(path));
     return StageIdentity{json["kind"].get<std::string>(), json["config"], json["inputs"]};
+  }
+  if (!ListCheckpoints(StageFolder(stage)).empty()) {
+    return UserError(StageFolder(stage),
+                     absl::StrCat("holds checkpoints, but no record of what made them; run the "
+                                  "stage again with --redo ",
+                                  stage));
   }
   return std::nullopt;
 }
@@ -116,9 +158,8 @@ absl::StatusOr<std::optional<StageIdentity>> RunFolder::Recorded(const std::stri
 absl::StatusOr<std::optional<Json>> ReadStageResult(const std::string& stage_folder) {
   const std::string path = JoinPath(stage_folder, kFinished);
   if (!FileExists(path)) return std::nullopt;
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
-  if (!json.is_object() || !json.contains("result"))
-    return UserError(path, "holds no result; redo the stage with --redo");
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadRecord(path));
+  REGROUP_RETURN_IF_ERROR(CheckOutputs(stage_folder, json["result"]));
   return json["result"];
 }
 
@@ -128,8 +169,7 @@ absl::StatusOr<std::optional<Json>> RunFolder::Result(const std::string& stage) 
 
 absl::Status RunFolder::Begin(const std::string& stage, const StageIdentity& identity) const {
   REGROUP_RETURN_IF_ERROR(MakeFolders(StageFolder(stage)));
-  return WriteFileAtomically(JoinPath(StageFolder(stage), kStarted),
-                             DumpJsonPretty(IdentityJson(identity)));
+  return WriteRecord(JoinPath(StageFolder(stage), kStarted), IdentityJson(identity));
 }
 
 absl::Status RunFolder::Finish(const std::string& stage, const StageIdentity& identity,
@@ -137,7 +177,24 @@ absl::Status RunFolder::Finish(const std::string& stage, const StageIdentity& id
   Json json = IdentityJson(identity);
   json["result"] = result;
   json["seconds"] = seconds;
-  return WriteFileAtomically(JoinPath(StageFolder(stage), kFinished), DumpJsonPretty(json));
+  return WriteRecord(JoinPath(StageFolder(stage), kFinished), std::move(json));
+}
+
+absl::StatusOr<std::vector<std::string>> RunFolder::PendingRedo() const {
+  const std::string path = JoinPath(path_, kRedo);
+  if (!FileExists(path)) return std::vector<std::string>{};
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadRecord(path));
+  return json["stages"].get<std::vector<std::string>>();
+}
+
+absl::Status RunFolder::NoteRedo(const std::vector<std::string>& stages) const {
+  return WriteRecord(JoinPath(path_, kRedo), Json{{"stages", stages}});
+}
+
+absl::Status RunFolder::ForgetRedo() const {
+  std::error_code error;
+  std::filesystem::remove(JoinPath(path_, kRedo), error);
+  return error ? RunError(JoinPath(path_, kRedo), error.message()) : absl::OkStatus();
 }
 
 absl::StatusOr<std::string> RunFolder::MoveAside(const std::string& stage) const {

@@ -35,14 +35,19 @@ class RunFolder {
   const std::string& path() const { return path_; }
   std::string StageFolder(const std::string& stage) const;
 
-  // The identity under which a stage finished or was begun, or nullopt if it never began.
+  // The identity under which a stage finished or was begun, or nullopt if it never began or left
+  // nothing to go on from. A damaged record is a UserError.
   absl::StatusOr<std::optional<StageIdentity>> Recorded(const std::string& stage) const;
-  // The result of a finished stage, or nullopt.
+  // The result of a finished stage, or nullopt. A UserError if what it names is gone.
   absl::StatusOr<std::optional<Json>> Result(const std::string& stage) const;
 
   absl::Status Begin(const std::string& stage, const StageIdentity& identity) const;
   absl::Status Finish(const std::string& stage, const StageIdentity& identity, const Json& result,
                       double seconds) const;
+  // What --redo asked for in a run that has not come to its end since; empty if nothing.
+  absl::StatusOr<std::vector<std::string>> PendingRedo() const;
+  absl::Status NoteRedo(const std::vector<std::string>& stages) const;
+  absl::Status ForgetRedo() const;
   // Renames the stage's folder to <stage>.old-1, -2, ...; never deletes. Returns the new name.
   absl::StatusOr<std::string> MoveAside(const std::string& stage) const;
 

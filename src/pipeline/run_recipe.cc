@@ -3,10 +3,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/Version.h>
+#include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -54,10 +55,13 @@ class Runner {
   absl::Status Run() {
     REGROUP_RETURN_IF_ERROR(CheckNames("--only", options_.only));
     REGROUP_RETURN_IF_ERROR(CheckNames("--redo", options_.redo));
+    REGROUP_RETURN_IF_ERROR(CheckRedoIsRun());
     REGROUP_RETURN_IF_ERROR(PlanRecipe(recipe_).problems.ToStatus());
     REGROUP_ASSIGN_OR_RETURN(device_, ResolveDevice(recipe_.head.device));
     REGROUP_ASSIGN_OR_RETURN(identities_, StageIdentities(recipe_));
-    REGROUP_ASSIGN_OR_RETURN(run_, RunFolder::Open(RunFolderPath(recipe_, options_.out)));
+    const std::string folder = RunFolderPath(recipe_, options_.out);
+    REGROUP_RETURN_IF_ERROR(CheckNeeds(folder));
+    REGROUP_ASSIGN_OR_RETURN(run_, RunFolder::Open(folder));
     REGROUP_RETURN_IF_ERROR(CheckCurrent());
     REGROUP_RETURN_IF_ERROR(Redo());
     REGROUP_RETURN_IF_ERROR(Announce());
@@ -65,7 +69,7 @@ class Runner {
       if (!Selected(name)) continue;
       REGROUP_RETURN_IF_ERROR(RunStage(name));
     }
-    return absl::OkStatus();
+    return run_->ForgetRedo();
   }
 
  private:
@@ -91,31 +95,60 @@ class Runner {
            });
   }
 
-  // `redo_` = the stages named by --redo and, of those that depend on them, the ones that are no
-  // longer current.
-  bool ToBeRedone(const std::string& name, bool changed) const {
-    if (Holds(options_.redo, name)) return true;
+  absl::Status CheckRedoIsRun() const {
+    for (const std::string& name : options_.redo) {
+      if (Selected(name)) continue;
+      return UserError("--redo", absl::StrCat(name, " would be moved aside and not run again, as --only "
+                                              "leaves it out; name it there too"));
+    }
+    return absl::OkStatus();
+  }
+
+  // What a selected stage needs must run before it or have finished.
+  absl::Status CheckNeeds(const std::string& folder) const {
+    for (const std::string& name : names_) {
+      if (!Selected(name)) continue;
+      for (const std::string& need : NeedsOf(recipe_, name)) {
+        if (Selected(need)) continue;
+        const std::string stage_folder = JoinPath(folder, need);
+        REGROUP_ASSIGN_OR_RETURN(const auto result, ReadStageResult(stage_folder));
+        if (result.has_value()) continue;
+        return UserError(stage_folder,
+                         absl::StrCat("the stage ", need, ", which ", name,
+                                      " needs, has not finished; run it first (without --only all "
+                                      "stages run)"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Is moved aside: named by --redo, or made from what is.
+  bool ToBeRedone(const std::string& name) const {
     const std::vector<std::string> needs = NeedsOf(recipe_, name);
-    return changed && std::any_of(needs.begin(), needs.end(),
-                                  [&](const std::string& need) { return redo_.contains(need); });
+    return (Holds(options_.redo, name) && !resumes_redo_) ||
+           std::any_of(needs.begin(), needs.end(),
+                       [&](const std::string& need) { return redo_.contains(need); });
   }
 
   // Finds changed stages; those that nobody asked to redo are an error, before anything runs.
   absl::Status CheckCurrent() {
+    REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> pending, run_->PendingRedo());
+    resumes_redo_ = !options_.redo.empty() && pending == options_.redo;
     std::string changes;
     std::vector<std::string> stale;
     for (const std::string& name : names_) {
-      REGROUP_ASSIGN_OR_RETURN(const std::optional<StageIdentity> recorded, run_->Recorded(name));
-      if (!recorded.has_value() || !Concerned(name)) continue;
-      const StageIdentity& now = identities_.at(name);
-      const bool changed = recorded->Hash() != now.Hash();
-      if (ToBeRedone(name, changed)) {
+      if (!FolderExists(run_->StageFolder(name))) continue;
+      if (ToBeRedone(name)) {
         redo_.insert(name);
-      } else if (changed) {
-        stale.push_back(name);
-        absl::StrAppend(&changes, "\n  ", name, ": ",
-                        absl::StrJoin(ChangedKeys(*recorded, now), "\n  " + name + ": "));
+        continue;
       }
+      if (!Concerned(name)) continue;
+      REGROUP_ASSIGN_OR_RETURN(const std::optional<StageIdentity> recorded, run_->Recorded(name));
+      const StageIdentity& now = identities_.at(name);
+      if (!recorded.has_value() || recorded->Hash() == now.Hash()) continue;
+      stale.push_back(name);
+      absl::StrAppend(&changes, "\n  ", name, ": ",
+                      absl::StrJoin(ChangedKeys(*recorded, now), "\n  " + name + ": "));
     }
     if (stale.empty()) return absl::OkStatus();
     return UserError(
@@ -126,12 +159,16 @@ class Runner {
                      " (the old folders are kept aside)"));
   }
 
+  // Children first: a kill in between leaves the parents, so that the same command moves the rest.
+  // The note of what was asked for lets the same command go on after a kill.
   absl::Status Redo() {
-    for (const std::string& name : redo_) {
-      REGROUP_ASSIGN_OR_RETURN(const std::string target, run_->MoveAside(name));
-      LogInfo(absl::StrCat(name, ": moved aside to ", target));
+    for (auto name = names_.rbegin(); name != names_.rend(); ++name) {
+      if (!redo_.contains(*name)) continue;
+      REGROUP_ASSIGN_OR_RETURN(const std::string target, run_->MoveAside(*name));
+      LogInfo(absl::StrCat(*name, ": moved aside to ", target));
     }
-    return absl::OkStatus();
+    if (resumes_redo_) LogInfo("goes on with the --redo that was begun before");
+    return options_.redo.empty() ? absl::OkStatus() : run_->NoteRedo(options_.redo);
   }
 
   absl::Status Announce() const {
@@ -143,15 +180,28 @@ class Runner {
 
   // Bits can differ on another machine or with other threads: said, not refused.
   absl::Status CompareEnvironment() const {
+    REGROUP_ASSIGN_OR_RETURN(const std::string binary, HashFile("/proc/self/exe"));
+    const char* onednn = std::getenv("ONEDNN_MAX_CPU_ISA");
     const Json now = {{"device", device_},
                       {"threads", at::get_num_threads()},
-                      {"instruction_set", at::get_cpu_capability()}};
+                      {"instruction_set", at::get_cpu_capability()},
+                      {"onednn_max_cpu_isa", onednn != nullptr ? onednn : ""},
+                      {"libtorch", TORCH_VERSION},
+                      {"binary", binary}};
     const std::string path = JoinPath(run_->path(), "environment.json");
     if (FileExists(path)) {
-      REGROUP_ASSIGN_OR_RETURN(const Json before, ReadJsonFile(path));
+      const absl::StatusOr<Json> read = ReadJsonFile(path);
+      const Json before = read.ok() && read->is_object() ? *read : Json::object();
       if (before == now) return absl::OkStatus();
-      LogWarning(absl::StrCat("this run was begun with ", DumpJson(before), " and goes on with ",
-                              DumpJson(now), ": results may differ in the last bits"));
+      std::vector<std::string> changes;
+      for (const auto& [key, value] : now.items()) {
+        const Json was = before.value(key, Json());
+        if (was != value)
+          changes.push_back(absl::StrCat(key, " ", DumpJson(was), " -> ", DumpJson(value)));
+      }
+      LogWarning(absl::StrCat("this run was begun under other conditions (",
+                              absl::StrJoin(changes, ", "),
+                              "): results may differ in the last bits"));
     }
     return WriteFileAtomically(path, DumpJsonPretty(now));
   }
@@ -162,14 +212,6 @@ class Runner {
                                     : FunctionOf(context.stage->kind)(context);
   }
 
-  absl::Status CheckNeeds(const std::string& name) const {
-    const StageContext context{&recipe_, recipe_.Find(name), run_.get(), device_};
-    for (const std::string& need : NeedsOf(recipe_, name)) {
-      REGROUP_RETURN_IF_ERROR(context.ResultOf(need).status());
-    }
-    return absl::OkStatus();
-  }
-
   absl::Status RunStage(const std::string& name) {
     REGROUP_ASSIGN_OR_RETURN(const std::optional<Json> finished, run_->Result(name));
     if (finished.has_value()) {
@@ -177,7 +219,6 @@ class Runner {
       return ShowTable(name, *finished);
     }
     if (StopRequested()) return StoppedStatus();
-    REGROUP_RETURN_IF_ERROR(CheckNeeds(name));
     LogInfo(absl::StrCat(name, ": ",
                          recipe_.Find(name) != nullptr ? recipe_.Find(name)->kind : "vocabulary"));
     REGROUP_RETURN_IF_ERROR(run_->Begin(name, identities_.at(name)));
@@ -207,6 +248,7 @@ class Runner {
   std::string device_;
   std::map<std::string, StageIdentity> identities_;
   std::unique_ptr<RunFolder> run_;
+  bool resumes_redo_ = false;  // --redo is that of a run that was stopped
   std::set<std::string> redo_;
 };
 

@@ -1,6 +1,7 @@
 // Merging of K/V heads as a stage: leaves model/ in the stage's folder.
 #include <ATen/ATen.h>
 
+#include "checkpoint/manifest.h"
 #include "core/files.h"
 #include "pipeline/convert_folder.h"
 #include "pipeline/stage_functions.h"
@@ -20,6 +21,7 @@ absl::StatusOr<Json> RunConvert(const StageContext& context) {
   options.provenance =
       Json{{"recipe", context.recipe->head.name}, {"stage", context.name()}, {"kind", "convert"}};
   REGROUP_ASSIGN_OR_RETURN(const ConversionReport report, ConvertFolder(options));
+  REGROUP_RETURN_IF_ERROR(WriteManifest(options.to));
   Json result = ConversionJson(report);
   result["model"] = "model";
   return result;

@@ -39,18 +39,6 @@ absl::StatusOr<double> HeldOutLoss(const HfModel& model, at::ScalarType compute,
   return SumScores(scores).loss();
 }
 
-absl::Status WritePredictions(const std::string& path, const std::vector<Row>& rows,
-                              const TaskEvaluation& evaluation) {
-  std::string text;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Json line = {{"id", rows[i].id},
-                       {"output", evaluation.predictions.at(i)},
-                       {"references", rows[i].references}};
-    absl::StrAppend(&text, DumpJson(line), "\n");
-  }
-  return WriteFileAtomically(path, text);
-}
-
 std::string Summary(const TaskEvaluation& evaluation) {
   std::string text;
   for (const auto& [name, value] : evaluation.metrics)
@@ -77,11 +65,12 @@ absl::StatusOr<Json> RunEvaluate(const StageContext& context) {
       EvaluateTask(task, rows, stage.split, *engine, *tokenizer, context.recipe->head.seed));
   REGROUP_ASSIGN_OR_RETURN(evaluation.loss, HeldOutLoss(model, compute, rows));
   const std::string predictions = JoinPath(context.folder(), "predictions.jsonl");
-  REGROUP_RETURN_IF_ERROR(WritePredictions(predictions, rows, evaluation));
-  const Json json = EvaluationToJson(evaluation, predictions);
+  REGROUP_RETURN_IF_ERROR(WriteFileAtomically(predictions, PredictionLines(evaluation, rows)));
+  Json json = EvaluationToJson(evaluation, predictions);
   REGROUP_RETURN_IF_ERROR(
       WriteFileAtomically(JoinPath(context.folder(), "evaluation.json"), DumpJsonPretty(json)));
   LogInfo(absl::StrCat(context.name(), ":", Summary(evaluation)));
+  json["predictions"] = BaseName(predictions);  // the folder may be moved
   return json;
 }
 

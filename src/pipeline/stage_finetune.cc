@@ -21,8 +21,6 @@ absl::Status AddData(const TaskConfig& task, const TaskEntry& entry, const Finet
                            ReadTaskRows(task.text, entry.train, *inputs.tokenizer));
   REGROUP_ASSIGN_OR_RETURN(std::vector<Row> dev,
                            ReadTaskRows(task.text, entry.dev, *inputs.tokenizer));
-  if (rows.empty()) return UserError(entry.train, "holds no rows");
-  if (dev.empty()) return UserError(entry.dev, "holds no rows");
   if (stage.validate_rows > 0 && static_cast<int64_t>(dev.size()) > stage.validate_rows) {
     dev.resize(static_cast<size_t>(stage.validate_rows));
   }
@@ -65,6 +63,7 @@ absl::StatusOr<Json> RunFinetune(const StageContext& context) {
 
   inputs.start.config = source.config;
   inputs.start.weights = std::move(source.weights);
+  inputs.start.generation_config = std::move(source.generation_config);
   inputs.start.provenance = source.provenance.is_object() ? source.provenance : Json::object();
   inputs.start.provenance.update(Json{{"recipe", recipe.head.name},
                                       {"stage", context.name()},

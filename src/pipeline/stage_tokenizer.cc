@@ -1,5 +1,6 @@
 // The vocabulary: reads text from files, trains SentencePiece, leaves model/ in the stage's folder.
 #include "absl/strings/str_cat.h"
+#include "checkpoint/manifest.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "pipeline/sentences.h"
@@ -17,8 +18,11 @@ absl::StatusOr<Json> RunTokenizer(const StageContext& context) {
   if (!FolderExists(target)) {
     LogInfo(absl::StrCat("tokenizer: training ", config.vocab_size, " pieces on ",
                          FormatCount(static_cast<long long>(training.sentences.size())), " lines"));
-    REGROUP_RETURN_IF_ERROR(PublishFolder(
-        target, [&](const std::string& folder) { return TrainTokenizer(training, folder); }));
+    const auto fill = [&](const std::string& folder) -> absl::Status {
+      REGROUP_RETURN_IF_ERROR(TrainTokenizer(training, folder));
+      return WriteManifest(folder);
+    };
+    REGROUP_RETURN_IF_ERROR(PublishFolder(target, fill));
   }
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(target));
   return Json{

@@ -95,6 +95,7 @@ absl::StatusOr<Json> RunUptrain(const StageContext& context) {
   inputs.config.batch = resolved.after.batch;
   inputs.config.optimizer = resolved.optimizer;
   inputs.config.z_loss = resolved.after.z_loss;
+  inputs.config.dropout_rate = resolved.after.dropout_rate;
   inputs.config.save = stage.save;
   inputs.config.log_every = stage.log_every;
   inputs.config.validate_at = resolved.evaluate_at;
@@ -103,6 +104,7 @@ absl::StatusOr<Json> RunUptrain(const StageContext& context) {
   REGROUP_ASSIGN_OR_RETURN(inputs.start.optimizer, KeptSlots(context, stage, source.weights));
   inputs.start.config = source.config;
   inputs.start.weights = std::move(source.weights);
+  inputs.start.generation_config = std::move(source.generation_config);
   inputs.start.provenance = source.provenance.is_object() ? source.provenance : Json::object();
   inputs.start.provenance.update(Json{{"recipe", context.recipe->head.name},
                                       {"stage", context.name()},

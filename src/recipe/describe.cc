@@ -35,11 +35,14 @@ std::string TypeName() {
 }
 
 std::string Allowed(const Field& field) {
-  if (!field.one_of.empty()) return absl::StrJoin(field.one_of, ", ");
   std::string text;
+  if (!field.one_of.empty()) text = absl::StrJoin(field.one_of, ", ");
   if (!std::isinf(field.minimum)) absl::StrAppend(&text, "at least ", field.minimum);
   if (!std::isinf(field.maximum))
     absl::StrAppend(&text, text.empty() ? "" : ", ", "at most ", field.maximum);
+  if (!field.only_if_key.empty())
+    absl::StrAppend(&text, text.empty() ? "" : "; ", "with ", field.only_if_key, ": ",
+                    absl::StrJoin(field.only_if_values, " or "));
   return text;
 }
 

@@ -44,7 +44,13 @@ using Binding = std::map<std::string, const Variant*>;
 
 Variables ReadVariables(const Node* for_each, Problems& problems) {
   Variables variables;
-  if (for_each == nullptr) return variables;
+  if (for_each == nullptr || for_each->kind == Node::Kind::kNull) return variables;
+  if (!for_each->IsMap()) {
+    problems.Add(for_each->mark, "for_each",
+                 absl::StrCat("found ", Describe(*for_each),
+                              ", expected variables: {v: {variant: {field: value}}}"));
+    return variables;
+  }
   for (size_t i = 0; i < for_each->items.size(); ++i) {
     const Node& values = for_each->items[i];
     std::vector<Variant>& variants = variables[for_each->keys[i]];

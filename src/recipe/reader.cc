@@ -102,7 +102,8 @@ bool ReadScalar(const Field& field, Node& node, const std::string& key_path, Pro
         absl::StrCat("expected ", absl::StrJoin(allowed, " or "), DidYouMean(node.text, allowed)),
         problems);
   }
-  if (field.is_path && !node.text.empty()) {
+  const bool folder = field.is_stage_or_folder && node.text.find('/') != std::string::npos;
+  if ((field.is_path || folder) && !node.text.empty()) {
     std::vector<std::string> paths = PathList(node.text);
     for (std::string& path : paths) {
       path =
@@ -140,6 +141,17 @@ void SectionReader::ReportMissing(const Field& field, const Node* child) {
     problems_.Add(child->mark, JoinKey(section_, field.name),
                   absl::StrCat("has no value; give one (", field.help, ") or remove the key"));
   }
+}
+
+void SectionReader::ReportWithoutEffect(const Field& field, const Mark& mark, const Json& values) {
+  const std::string found = values.at(field.only_if_key).get<std::string>();
+  if (std::find(field.only_if_values.begin(), field.only_if_values.end(), found) !=
+      field.only_if_values.end())
+    return;
+  problems_.Add(mark, JoinKey(section_, field.name),
+                absl::StrCat("has no effect with ", field.only_if_key, ": ", found,
+                             "; it acts with ", absl::StrJoin(field.only_if_values, " or "),
+                             "; remove it"));
 }
 
 bool SectionReader::Expect(Node& node, Node::Kind kind, const std::string& key_path,

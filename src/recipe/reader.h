@@ -36,24 +36,34 @@ bool ReadScalar(const Field& field, Node& node, const std::string& key_path, Pro
 void ReportUnknownKeys(const Node& node, const std::string& section,
                        const std::vector<std::string>& known, Problems& problems);
 
+// A person writes the keys that matter, a record of ours holds every key: there a key without effect
+// is no mistake.
+enum class Origin { kPerson, kRecord };
+
 // The visitor: one per section.
 class SectionReader {
  public:
-  SectionReader(Node& node, std::string section, Problems& problems)
-      : node_(node), section_(std::move(section)), problems_(problems) {}
+  SectionReader(Node& node, std::string section, Problems& problems, Origin origin)
+      : node_(node), section_(std::move(section)), problems_(problems), origin_(origin) {}
 
   template <class T>
   void operator()(const Field& field, T& value) {
     known_.push_back(field.name);
     Node* child = node_.Find(field.name);
     if (child == nullptr || child->kind == Node::Kind::kNull) return ReportMissing(field, child);
+    if (!field.only_if_key.empty() && origin_ == Origin::kPerson) conditional_.emplace_back(field, child->mark);
     Read(field, *child, JoinKey(section_, field.name), value);
   }
 
-  void Finish() { ReportUnknownKeys(node_, section_, known_, problems_); }
+  // `values`: the section as it was read.
+  void Finish(const Json& values) {
+    ReportUnknownKeys(node_, section_, known_, problems_);
+    for (const auto& [field, mark] : conditional_) ReportWithoutEffect(field, mark, values);
+  }
 
  private:
   void ReportMissing(const Field& field, const Node* child);
+  void ReportWithoutEffect(const Field& field, const Mark& mark, const Json& values);
   bool Expect(Node& node, Node::Kind kind, const std::string& key_path, const std::string& what);
 
   template <class T>
@@ -79,9 +89,9 @@ class SectionReader {
   template <class T>
   void ReadSection(Node& node, const std::string& key_path, T& value) {
     if (!Expect(node, Node::Kind::kMap, key_path, "a section of keys")) return;
-    SectionReader reader(node, key_path, problems_);
+    SectionReader reader(node, key_path, problems_, origin_);
     T::Visit(value, reader);
-    reader.Finish();
+    reader.Finish(ConfigToJson(value));
   }
 
   template <class T>
@@ -113,15 +123,18 @@ class SectionReader {
   Node& node_;
   std::string section_;
   Problems& problems_;
+  Origin origin_;
   std::vector<std::string> known_;
+  std::vector<std::pair<Field, Mark>> conditional_;  // given, and in need of another field's value
 };
 
 // Reads a whole section into `config`.
 template <ConfigStruct T>
-void ReadConfig(Node& node, const std::string& section, T& config, Problems& problems) {
-  SectionReader reader(node, section, problems);
+void ReadConfig(Node& node, const std::string& section, T& config, Problems& problems,
+                Origin origin = Origin::kPerson) {
+  SectionReader reader(node, section, problems, origin);
   T::Visit(config, reader);
-  reader.Finish();
+  reader.Finish(ConfigToJson(config));
 }
 
 }  // namespace regroup

@@ -40,18 +40,41 @@ void ApplyToExpanded(const Override& one, Node& root, Problems& problems) {
                            stages != nullptr ? DidYouMean(one.path[1], stages->keys) : "")});
 }
 
+// False: no map at all.
+bool CheckDefaults(const Node& defaults, const Node& stages, Problems& problems) {
+  const std::string expected = ", expected a kind of stage: {key: value}";
+  if (!defaults.IsMap() && defaults.kind != Node::Kind::kNull) {
+    problems.Add(defaults.mark, "defaults", absl::StrCat("found ", Describe(defaults), expected));
+    return false;
+  }
+  for (size_t i = 0; i < defaults.keys.size(); ++i) {
+    const std::string& kind = defaults.keys[i];
+    const std::string section = JoinKey("defaults", kind);
+    const bool used = std::any_of(stages.items.begin(), stages.items.end(), [&](const Node& stage) {
+      return stage.Find(kind) != nullptr;
+    });
+    if (!IsStageKind(kind)) {
+      problems.Add(defaults.key_marks[i], section,
+                   absl::StrCat("is not a kind of stage", DidYouMean(kind, StageKinds())));
+    } else if (!defaults.items[i].IsMap()) {
+      problems.Add(defaults.items[i].mark, section,
+                   absl::StrCat("found ", Describe(defaults.items[i]), ", expected {key: value}"));
+    } else if (!used) {
+      problems.Add(defaults.key_marks[i], section,
+                   absl::StrCat("has no effect: no stage is of the kind ", kind));
+    }
+  }
+  return true;
+}
+
 void ApplyDefaults(Node& root, Problems& problems) {
   const Node* defaults = root.Find("defaults");
   Node* stages = root.Find("stages");
   if (defaults == nullptr || stages == nullptr || !stages->IsMap()) return;
+  if (!CheckDefaults(*defaults, *stages, problems)) return root.Erase("defaults");
   for (size_t i = 0; i < defaults->keys.size(); ++i) {
-    const std::string& kind = defaults->keys[i];
-    if (!IsStageKind(kind)) {
-      problems.Add(defaults->key_marks[i], JoinKey("defaults", kind),
-                   absl::StrCat("is not a kind of stage", DidYouMean(kind, StageKinds())));
-    }
     for (Node& stage : stages->items) {
-      Node* own = stage.Find(kind);
+      Node* own = stage.Find(defaults->keys[i]);
       if (own == nullptr) continue;
       Node merged = defaults->items[i];
       MergeOver(merged, *own);

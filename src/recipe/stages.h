@@ -67,7 +67,7 @@ struct ConvertStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), whose heads are merged").Required(), c.from);
+    v(Field("from", "stage, or folder (with a /), whose heads are merged").Required().StageOrFolder(), c.from);
     ConvertConfig::Visit(c.convert, v);
   }
 };
@@ -82,6 +82,7 @@ struct UptrainStage {
   std::string optimizer_state = "restart";
   std::optional<std::string> precision;
   std::optional<double> z_loss;
+  std::optional<double> dropout_rate;
   std::optional<HeldOutConfig> validate;
   std::vector<double> evaluate_at;
   SaveConfig save;
@@ -89,7 +90,7 @@ struct UptrainStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is trained on").Required(), c.from);
+    v(Field("from", "stage, or folder (with a /), that is trained on").Required().StageOrFolder(), c.from);
     v(Field("alpha", "share of the source's original steps").Required().AtLeast(1e-9).AtMost(1),
       c.alpha);
     v(Field("original_steps", "the source's original steps; default: what its provenance records")
@@ -108,6 +109,8 @@ struct UptrainStage {
       c.precision);
     v(Field("z_loss", "weight of log(Z)^2 in the loss; default: the source's own").AtLeast(0),
       c.z_loss);
+    v(Field("dropout_rate", "dropout; default: the source's own").AtLeast(0).AtMost(0.99),
+      c.dropout_rate);
     v(Field("validate", "held-out loss; default: the source's own"), c.validate);
     v(Field(
           "evaluate_at",
@@ -130,7 +133,7 @@ struct FinetuneStage {
   OptimizerConfig optimizer;
   double dropout_rate = 0.1;
   std::optional<std::string> precision;
-  double z_loss = 0;
+  double z_loss = 1e-4;
   int64_t validate_every = 0;
   int64_t validate_rows = 0;
   std::optional<std::string> keep_best;
@@ -139,7 +142,7 @@ struct FinetuneStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is fine-tuned").Required(), c.from);
+    v(Field("from", "stage, or folder (with a /), that is fine-tuned").Required().StageOrFolder(), c.from);
     v(Field("task", "name under tasks").Required(), c.task);
     v(Field("steps", "optimizer steps").Required().AtLeast(1), c.steps);
     v(Field("batch", "examples per step"), c.batch);
@@ -173,7 +176,7 @@ struct EvaluateStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is evaluated").Required(), c.from);
+    v(Field("from", "stage, or folder (with a /), that is evaluated").Required().StageOrFolder(), c.from);
     v(Field("task", "name under tasks").Required(), c.task);
     v(Field("split", "which file of the task").OneOf({"dev", "test"}), c.split);
     v(Field("beams", "beams; default: the task file's").AtLeast(1).AtMost(1), c.beams);
@@ -195,8 +198,9 @@ struct ExportStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is exported").Required(), c.from);
-    v(Field("to", "target folder; default: model in the stage's folder").Path(), c.to);
+    v(Field("from", "stage, or folder (with a /), that is exported").Required().StageOrFolder(), c.from);
+    v(Field("to", "target folder; default: model in the stage's folder").Path().NoResult(),
+      c.to);
     v(Field("expand_kv", "write a plain multi-head T5 that computes the same"), c.expand_kv);
   }
 };
@@ -211,7 +215,7 @@ struct BenchStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stages or folders (with a /) that are timed side by side").Required(), c.from);
+    v(Field("from", "stages or folders (with a /) that are timed side by side").Required().StageOrFolder(), c.from);
     v(Field("batch", "rows decoded at once").AtLeast(1), c.batch);
     v(Field("source", "source tokens per row").AtLeast(1), c.source);
     v(Field("target", "generated tokens per row; the end token is off").AtLeast(1), c.target);

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "checkpoint/manifest.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/stop.h"
@@ -46,12 +47,48 @@ StateDict TakeGradients(StateDict& weights) {
   return gradients;
 }
 
+// The newest good checkpoint whose best checkpoint is good as well: without that one the stage could
+// not end with what it would have ended with.
+absl::StatusOr<std::optional<RunCheckpoint>> LoadUsable(const std::string& run_folder) {
+  while (true) {
+    REGROUP_ASSIGN_OR_RETURN(std::optional<RunCheckpoint> checkpoint, LoadNewestGood(run_folder));
+    if (!checkpoint || checkpoint->progress.at("best_step").is_null()) return checkpoint;
+    const auto best = checkpoint->progress.at("best_step").get<int64_t>();
+    if (best == checkpoint->step) return checkpoint;
+    const absl::Status good = VerifyManifest(JoinPath(run_folder, CheckpointName(best)));
+    if (good.ok()) return checkpoint;
+    LogWarning(absl::StrCat("the best checkpoint so far cannot be used (", std::string(good.message()), "); ",
+                            CheckpointName(checkpoint->step), " is set aside with it as ",
+                            SetAsideCheckpoint(JoinPath(run_folder, CheckpointName(checkpoint->step)))));
+  }
+}
+
 // Mean over the steps since the last log line, so that a line does not show one lucky step.
 struct Window {
   StepReport sum;
   int64_t steps = 0;
   double flops = 0;
 
+  Json ToJson() const {
+    return Json{{"steps", steps},
+                {"flops", flops},
+                {"loss_sum", sum.loss},
+                {"target_tokens", sum.target_tokens},
+                {"source_tokens", sum.source_tokens},
+                {"seconds", sum.seconds},
+                {"data_wait_seconds", sum.data_wait_seconds}};
+  }
+  static Window FromJson(const Json& json) {
+    Window window;
+    window.steps = json.at("steps");
+    window.flops = json.at("flops");
+    window.sum.loss = json.at("loss_sum");
+    window.sum.target_tokens = json.at("target_tokens");
+    window.sum.source_tokens = json.at("source_tokens");
+    window.sum.seconds = json.at("seconds");
+    window.sum.data_wait_seconds = json.at("data_wait_seconds");
+    return window;
+  }
   void Add(const StepReport& r, double step_flops) {
     sum.loss += r.loss * static_cast<double>(r.target_tokens);
     sum.target_tokens += r.target_tokens;
@@ -94,6 +131,7 @@ class TrainerImpl final : public Trainer {
   absl::Status Validate();
   void KeepIfBest(const std::map<std::string, double>& values);
   absl::Status Save();
+  absl::Status Retain() const;
   absl::Status LogWindow();
   Json Progress() const;
   TrainResult Result() const;
@@ -108,6 +146,7 @@ class TrainerImpl final : public Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::optional<MetricsLog> metrics_;
   Json provenance_;
+  Json generation_config_;
   int64_t step_ = 0;
   int64_t first_step_ = 0;
   int64_t saved_step_ = -1;
@@ -123,8 +162,9 @@ class TrainerImpl final : public Trainer {
 
 absl::Status TrainerImpl::Prepare(TrainStart start) {
   REGROUP_RETURN_IF_ERROR(MakeFolders(run_folder_));
-  REGROUP_ASSIGN_OR_RETURN(std::optional<RunCheckpoint> checkpoint, LoadNewestGood(run_folder_));
+  REGROUP_ASSIGN_OR_RETURN(std::optional<RunCheckpoint> checkpoint, LoadUsable(run_folder_));
   provenance_ = std::move(start.provenance);
+  generation_config_ = std::move(start.generation_config);
   const StateDict& source = checkpoint ? checkpoint->weights : start.weights;
   model_ = std::make_unique<T5Model>(start.config, MasterWeights(source, device_), ComputeType(config_.precision));
   model_->RequireGrad(true);
@@ -137,7 +177,7 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
   }
   first_step_ = step_;
   peak_flops_ = MeasuredGemmFlops(ComputeType(config_.precision));
-  REGROUP_ASSIGN_OR_RETURN(metrics_, MetricsLog::Open(run_folder_, config_.stage, step_));
+  REGROUP_ASSIGN_OR_RETURN(metrics_, MetricsLog::Open(run_folder_, config_.stage, saved_step_));
   return absl::OkStatus();
 }
 
@@ -151,6 +191,8 @@ absl::Status TrainerImpl::Restore(const RunCheckpoint& checkpoint) {
   for (const auto& [step, values] : progress.at("validations").items()) {
     validations_[std::stoll(step)] = values.get<std::map<std::string, double>>();
   }
+  window_ = Window::FromJson(progress.at("window"));
+  REGROUP_RETURN_IF_ERROR(Retain());
   LogInfo(absl::StrCat(config_.stage, ": goes on from ", CheckpointName(step_), " of ", config_.steps, " steps"));
   return stream_->Seek(progress.at("data_position").get<uint64_t>(), progress.at("data_hint"));
 }
@@ -165,7 +207,8 @@ Json TrainerImpl::Progress() const {
               {"data_position", stream_->position()},
               {"data_hint", stream_->Hint()},
               {"best_step", best_step_ ? Json(*best_step_) : Json(nullptr)},
-              {"validations", validations}};
+              {"validations", validations},
+              {"window", window_.ToJson()}};
 }
 
 absl::StatusOr<std::vector<Example>> TrainerImpl::FetchWindow() {
@@ -216,9 +259,11 @@ absl::StatusOr<StepReport> TrainerImpl::Step() {
   if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
     return RunError(absl::StrCat(config_.stage, ", step ", step_ + 1),
                     absl::StrFormat("loss %g, gradient norm %g at data positions %d to %d: not finite. No weight was "
-                                    "changed; the newest checkpoint is good. Lower the learning rate, set "
+                                    "changed%s. Lower the learning rate, set "
                                     "optimizer.gradient_clip, or use precision fp32.",
-                                    report.loss, report.gradient_norm, position, stream_->position() - 1));
+                                    report.loss, report.gradient_norm, position, stream_->position() - 1,
+                                    saved_step_ < 0 ? "; no checkpoint was saved yet (save.every)"
+                                                    : absl::StrCat("; ", CheckpointName(saved_step_), " is good")));
   }
   ClipByNorm(gradients, report.gradient_norm, config_.optimizer.gradient_clip);
   // 4. Optimizer step at the schedule's rate.
@@ -264,7 +309,8 @@ void TrainerImpl::KeepIfBest(const std::map<std::string, double>& values) {
 }
 
 absl::Status TrainerImpl::Save() {
-  RunCheckpoint checkpoint{step_, model_->config(), {}, optimizer_->State(), Progress(), provenance_};
+  RunCheckpoint checkpoint{step_, model_->config(), {}, optimizer_->State(), Progress(), provenance_,
+                           generation_config_};
   for (const auto& [name, tensor] : model_->weights()) checkpoint.weights[name] = tensor.detach();
   checkpoint.provenance["training"] = Json{{"stage", config_.stage},
                                            {"step", step_},
@@ -275,6 +321,10 @@ absl::Status TrainerImpl::Save() {
                                            {"data", stream_->Fingerprint()}};
   REGROUP_RETURN_IF_ERROR(SaveRunCheckpoint(run_folder_, checkpoint, tokenizer_.get()));
   saved_step_ = step_;
+  return Retain();
+}
+
+absl::Status TrainerImpl::Retain() const {
   return ApplyRetention(run_folder_, Retention{config_.save.keep_last, config_.save.keep_every, best_step_});
 }
 

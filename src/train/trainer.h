@@ -34,6 +34,7 @@ struct TrainStart {
   StateDict weights;           // fp32 masters are made from these
   Json provenance;             // goes into every checkpoint
   StateDict optimizer;         // slots to go on with; parameters without any get fresh ones
+  Json generation_config;      // of the source, copied into every checkpoint; may be null
   uint64_t data_position = 0;  // of the stream at step 0
   Json data_hint;
 };

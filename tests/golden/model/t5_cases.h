@@ -57,16 +57,6 @@ inline Case Grouped() {
   return c;
 }
 
-inline Case Training() {
-  Case c{"training", TinyConfig("gated-gelu", 160, 1, 1), 0, {30, 12, 21, 5}, {8, 11, 3, 14}};
-  c.config.vocab_size = 200;
-  c.config.d_model = 128;
-  c.config.d_kv = 32;
-  c.config.relative_attention_num_buckets = 32;
-  c.config.relative_attention_max_distance = 128;
-  return c;
-}
-
 inline StateDict FormulaWeights(const Case& c) {
   StateDict weights;
   for (const TensorSpec& spec : LayerTable(c.config)) {

@@ -11,6 +11,7 @@ namespace regroup {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class HfFolder : public FolderTest {
@@ -187,13 +188,51 @@ TEST_F(HfFolder, IsWrittenOnlyWhereNothingIsLost) {
   ours.provenance = {{"made", "again"}};
   ASSERT_TRUE(SaveHfFolder(Path("ours"), ours, true).ok());
   EXPECT_EQ(LoadHfFolder(Path("ours")).value().provenance["made"], "again");
-  EXPECT_FALSE(FolderExists(Path("ours.replacing.partial")));
+  EXPECT_THAT(ListFolder(root_).value(), ElementsAre("empty", "file", "ours", "slash"));
   ours.source_folder = Path("x/../ours");
   EXPECT_THAT(Message(SaveHfFolder(Path("ours"), ours, true)), HasSubstr("the source"));
   std::filesystem::create_directory_symlink(Path("ours"), Path("link"));
   EXPECT_EQ(ExitCode(CheckNewFolder(Path("link"), Path("ours"), true)), 2);
   EXPECT_EQ(ExitCode(CheckNewFolder(root_, Path("ours"), true)), 2) << "the source lies inside";
   EXPECT_TRUE(CheckNewFolder(Path("ours/below"), Path("ours"), false).ok());
+}
+
+TEST_F(HfFolder, APersonsPartialFolderIsLeftAlone) {
+  const T5Config config = TinyConfig();
+  const StateDict weights = InitializeWeights(config, 9);
+  HfSave ours = Saving(config, weights);
+  ours.provenance = {{"made", "here"}};
+  for (const char* theirs : {"to.partial", "to.replacing.partial"}) {
+    std::filesystem::create_directories(Path(theirs));
+    std::ofstream(JoinPath(Path(theirs), "notes.txt")) << "mine";
+  }
+  ASSERT_TRUE(SaveHfFolder(Path("to"), ours).ok());
+  ASSERT_TRUE(SaveHfFolder(Path("to"), ours, true).ok());
+  EXPECT_TRUE(FileExists(Path("to.partial/notes.txt")));
+  EXPECT_TRUE(FileExists(Path("to.replacing.partial/notes.txt")));
+  EXPECT_THAT(ListFolder(root_).value(), ElementsAre("to", "to.partial", "to.replacing.partial"));
+}
+
+TEST_F(HfFolder, ALinkToAnEmptyFolderIsFollowedAndALinkToNothingIsNot) {
+  const T5Config config = TinyConfig();
+  const StateDict weights = InitializeWeights(config, 9);
+  std::filesystem::create_directories(Path("disk/place"));
+  std::filesystem::create_directory_symlink(Path("disk/place"), Path("link"));
+  ASSERT_TRUE(SaveHfFolder(Path("link"), Saving(config, weights)).ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+  EXPECT_TRUE(FileExists(Path("disk/place/config.json")));
+  std::filesystem::create_directory_symlink(Path("nowhere"), Path("dangling"));
+  const absl::Status refused = SaveHfFolder(Path("dangling"), Saving(config, weights));
+  EXPECT_EQ(ExitCode(refused), 2);
+  EXPECT_THAT(Message(refused), HasSubstr("is a link to"));
+}
+
+TEST_F(HfFolder, APlaceWhereNoFolderCanBeMadeIsRefusedBeforeAnyWork) {
+  std::ofstream(Path("file")) << "x";
+  EXPECT_THAT(Message(CheckNewFolder(Path("file/below"), "", false)), HasSubstr("is a file"));
+  EXPECT_EQ(ExitCode(CheckNewFolder("/proc/regroup", "", false)), 2);
+  EXPECT_TRUE(CheckNewFolder(Path("a/b/c"), "", false).ok());
+  EXPECT_THAT(ListFolder(root_).value(), ElementsAre("file"));
 }
 
 }  // namespace

@@ -72,6 +72,19 @@ TEST_F(RunCheckpoints, ATruncatedFileIsNamedAndTheOneBeforeIsTaken) {
   EXPECT_THAT(warnings_, HasSubstr("model.safetensors: found"));
 }
 
+TEST_F(RunCheckpoints, ADamagedCheckpointIsSetAsideSoThatRetentionKeepsGoodOnes) {
+  Save(10);
+  Save(20);
+  const std::string file = Path("step-00000020/model.safetensors");
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  EXPECT_EQ(Newest(), 10);
+  EXPECT_TRUE(std::filesystem::exists(Path("step-00000020.damaged-1")));
+  Save(15);
+  ASSERT_TRUE(ApplyRetention(root_, Retention{.keep_last = 1, .keep_every = 0, .best_step = {}}).ok());
+  EXPECT_EQ(Newest(), 15);
+  EXPECT_TRUE(std::filesystem::exists(Path("step-00000020.damaged-1"))) << "never deleted";
+}
+
 TEST_F(RunCheckpoints, AFlippedByteIsSeenInEveryFile) {
   Save(1);
   Save(2);
@@ -84,6 +97,7 @@ TEST_F(RunCheckpoints, AFlippedByteIsSeenInEveryFile) {
     std::ofstream(path, std::ios::binary) << bad;
     EXPECT_EQ(Newest(), 1) << name;
     EXPECT_THAT(warnings_, HasSubstr(name));
+    std::filesystem::rename(Path("step-00000002.damaged-1"), Path("step-00000002"));
     std::ofstream(path, std::ios::binary) << good;
     EXPECT_EQ(Newest(), 2) << name;
   }
@@ -110,6 +124,7 @@ TEST_F(RunCheckpoints, LeftoversOfAKilledSaveAreNeverTaken) {
   Save(2);
   EXPECT_EQ(Newest(), 2);
   std::filesystem::create_directories(Path("step-00000009.partial"));
+  std::filesystem::create_directories(Path("step-00000009.partial-4711-0"));
   ASSERT_TRUE(ApplyRetention(root_, {}).ok());
   EXPECT_THAT(ListFolder(root_).value(), ElementsAre("step-00000001", "step-00000002"));
 }

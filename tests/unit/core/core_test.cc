@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -12,6 +14,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "core/status.h"
+#include "core/stop.h"
 
 namespace regroup {
 namespace {
@@ -82,6 +85,31 @@ TEST(Json, SyntaxErrorsAndDuplicateKeysNameThePlace) {
   EXPECT_TRUE(ParseJson("{\"a\": {\"c\": 1}, \"b\": {\"c\": 1}}", "x.json").ok());
 }
 
+std::string JsonError(const std::string& text) {
+  const auto parsed = ParseJson(text, "x");
+  EXPECT_EQ(ExitCode(parsed.status()), 2) << text;
+  return std::string(parsed.status().message());
+}
+
+TEST(Json, SyntaxErrorsSayWhereAndWhatWasExpectedInPlainWords) {
+  EXPECT_EQ(JsonError("{\"a\": }"), "x: not valid JSON (column 7): unexpected '}'; expected '[', '{', or a literal");
+  EXPECT_EQ(JsonError("{\n \"a\" 1}"),
+            "x: not valid JSON (line 2, column 6): unexpected number literal; expected ':'");
+  EXPECT_EQ(JsonError("[1"), "x: not valid JSON (column 3): unexpected end of input; expected ']'");
+  EXPECT_EQ(JsonError("\"\xFF\""),
+            "x: not valid JSON (column 2): invalid string: ill-formed UTF-8 byte; expected a JSON value");
+  EXPECT_EQ(JsonError("[1e999]"), "x: not valid JSON: a number is too large; expected at most 1.8e308");
+}
+
+TEST(Json, DeepNestingIsRefusedBeforeAnythingIsBuilt) {
+  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_TRUE(ParseJson(nested(kDeepestJson), "x").ok());
+  EXPECT_TRUE(ParseJson("\"" + std::string(1000, '[') + "\\\"[\"", "x").ok());
+  for (const size_t depth : {size_t{kDeepestJson} + 1, size_t{100000}}) {
+    EXPECT_NE(JsonError(nested(depth)).find("nested deeper than 100"), std::string::npos);
+  }
+}
+
 TEST(Status, ANearWordIsSuggestedAndAFarOneIsNot) {
   const std::vector<std::string> words = {"learning_rate", "steps", "batch"};
   EXPECT_EQ(Nearest("learing_rate", words), "learning_rate");
@@ -109,6 +137,46 @@ TEST(Files, AFolderAppearsWholeOrNotAtAll) {
                 return WriteFileAtomically(aside + "/x", "1");
               }).ok());
   EXPECT_EQ(ListFolder(folder).value(), std::vector<std::string>{"out"});
+}
+
+TEST(Files, AnUnusablePlaceIsTheUsersFaultAndNothingIsLeftThere) {
+  const std::string folder = TestFolder("places");
+  std::ofstream(folder + "/file") << "x";
+  for (const char* name : {"/file/below", "/missing/below", "/"}) {
+    EXPECT_EQ(ExitCode(WriteFileAtomically(folder + name, "y")), 2) << name;
+  }
+  EXPECT_EQ(ListFolder(folder).value(), std::vector<std::string>{"file"});
+  EXPECT_EQ(ExitCode(WriteError("x", "y", ENOSPC)), 1);
+}
+
+TEST(Files, NothingOfAPersonsIsReplacedBesideTheTarget) {
+  const std::string folder = TestFolder("beside");
+  std::ofstream(folder + "/a.partial") << "mine";
+  ASSERT_TRUE(WriteFileAtomically(folder + "/a", "ours").ok());
+  EXPECT_EQ(ReadFile(folder + "/a.partial").value(), "mine");
+  std::filesystem::create_symlink(folder + "/a", folder + "/link");
+  ASSERT_TRUE(WriteFileAtomically(folder + "/link", "through").ok());
+  EXPECT_EQ(ReadFile(folder + "/a").value(), "through");
+  ASSERT_TRUE(WriteFileAtomically("/dev/null", "gone").ok());
+  EXPECT_FALSE(FileExists("/dev/null"));
+}
+
+TEST(Status, AnEmptyPlaceIsShownAsOne) {
+  EXPECT_EQ(UserError("", "no such folder").message(), "\"\": no such folder");
+}
+
+TEST(Stop, ASignalThatWasIgnoredStaysIgnored) {
+  std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGTERM, SIG_DFL);
+  InstallStopHandlers();
+  ::raise(SIGHUP);
+  EXPECT_FALSE(StopRequested());
+  std::signal(SIGHUP, SIG_DFL);
+  InstallStopHandlers();
+  ::raise(SIGHUP);
+  EXPECT_EQ(StopSignal(), SIGHUP);
+  RequestStop(0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_DFL);
 }
 
 TEST(Files, HashesTellContentsApart) {

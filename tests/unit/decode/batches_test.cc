@@ -85,13 +85,5 @@ TEST(GenerateAll, StopsAtTheFirstErrorOfItsCaller) {
   EXPECT_EQ(ExitCode(status), 2);
 }
 
-TEST(DefaultMaxLength, PrefersNewTokensThenMaxLengthLessTheStartToken) {
-  EXPECT_EQ(DefaultMaxLength(Json{{"max_new_tokens", 77}, {"max_length", 20}}), 77);
-  EXPECT_EQ(DefaultMaxLength(Json{{"max_length", 20}}), 19);
-  EXPECT_EQ(DefaultMaxLength(Json::object()), 128);
-  EXPECT_EQ(DefaultMaxLength(Json()), 128);
-  EXPECT_EQ(DefaultMaxLength(Json{{"max_new_tokens", nullptr}}), 128);
-}
-
 }  // namespace
 }  // namespace regroup

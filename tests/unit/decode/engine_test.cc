@@ -9,20 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "core/random.h"
 #include "core/stop.h"
-#include "model/t5.h"
+#include "unit/decode/engine_fixture.h"
 
 namespace regroup {
 namespace {
-
-using Ids = std::vector<int32_t>;
-
-struct Shape {
-  std::string name;
-  bool v11;
-  KvHeads kv_heads;
-};
 
 std::vector<Shape> Shapes() {
   return {{"MHA v1.1", true, {{8, 8}, {8, 8}, {8, 8}}},
@@ -33,73 +24,11 @@ std::vector<Shape> Shapes() {
           {"another G in every layer", true, {{4, 2}, {8, 1}, {2, 4}}}};
 }
 
-T5Config MakeConfig(const Shape& shape) {
-  T5Config c;
-  c.vocab_size = 128;
-  c.d_model = 32;
-  c.d_kv = 8;
-  c.d_ff = 40;
-  c.num_layers = 2;
-  c.num_decoder_layers = 2;
-  c.num_heads = 8;
-  c.feed_forward = shape.v11 ? "gated-gelu" : "relu";
-  c.tied_embeddings = c.scale_decoder_outputs = !shape.v11;
-  c.kv_heads = shape.kv_heads;
-  return c;
-}
-
-StateDict MakeWeights(const T5Config& config) {
-  StateDict weights = InitializeWeights(config, 7);
-  for (auto& [name, tensor] : weights) {
-    if (tensor.dim() == 1) tensor = tensor + 0.1 * at::arange(tensor.size(0)) / tensor.size(0);
-    if (name.find("Attention") != std::string::npos) tensor = tensor * 2.0;
-  }
-  return weights;
-}
-
-std::vector<Ids> MakeRows(const std::vector<int64_t>& lengths, uint64_t seed) {
-  std::vector<Ids> rows;
-  CounterRng rng(seed, RandomPurpose::kTest, 0);
-  for (const int64_t length : lengths) {
-    Ids row;
-    for (int64_t i = 0; i < length; ++i) row.push_back(static_cast<int32_t>(2 + rng.Below(126)));
-    rows.push_back(row);
-  }
-  return rows;
-}
-
 std::vector<Hypothesis> Decode(const Engine& engine, const std::vector<Ids>& sources,
                                int64_t max_length, const DecodeConfig& options = {}) {
   auto result = engine.Generate(sources, max_length, options, nullptr);
   EXPECT_TRUE(result.ok()) << result.status();
   return *result;
-}
-
-struct Pair {
-  at::Tensor cached, full;
-};
-
-// Logits of the cached decoder and of the full forward pass on the same rows.
-Pair BothLogits(const T5Config& config, const StateDict& weights, at::ScalarType compute) {
-  const std::vector<Ids> sources = MakeRows({1, 5, 5, 170, 12}, 3);
-  const std::vector<Ids> targets = MakeRows({150, 150, 150, 150, 150}, 4);
-  std::vector<Example> examples;
-  for (size_t i = 0; i < sources.size(); ++i) examples.push_back({i, "", sources[i], targets[i]});
-  const BatchTensors batch = ToTensors(Collate(examples), config, at::kCPU);
-  const c10::InferenceMode inference;
-  StateDict masters;
-  for (const auto& [name, tensor] : weights) {
-    masters[name] = tensor.to(compute == at::kDouble ? at::kDouble : at::kFloat);
-  }
-  const T5Model model(config, masters, compute);
-  const auto engine = Engine::Create(config, weights, compute);
-  return {engine->ForcedLogits(sources, batch.target_in_bt).to(at::kDouble),
-          model.DecodeLogits(model.Encode(batch), batch).to(at::kDouble)};
-}
-
-double RelativeError(const Pair& pair) {
-  const double rms = pair.full.square().mean().sqrt().item<double>();
-  return (pair.cached - pair.full).abs().max().item<double>() / rms;
 }
 
 TEST(CachedDecoding, EqualsTheFullForwardPassInFp64) {
@@ -121,7 +50,7 @@ TEST(CachedDecoding, EqualsTheFullForwardPassInFp32) {
 TEST(CachedDecoding, StaysNearTheFullForwardPassInBf16) {
   for (const Shape& shape : Shapes()) {
     const T5Config config = MakeConfig(shape);
-    const Pair pair = BothLogits(config, MakeWeights(config), at::kBFloat16);
+    const LogitsPair pair = BothLogits(config, MakeWeights(config), at::kBFloat16);
     const double error = (pair.cached - pair.full).square().mean().sqrt().item<double>();
     EXPECT_LT(error / pair.full.square().mean().sqrt().item<double>(), 0.08) << shape.name;
   }
@@ -130,14 +59,14 @@ TEST(CachedDecoding, StaysNearTheFullForwardPassInBf16) {
 TEST(CachedDecoding, SeesAChangeOfASingleWeight) {
   const T5Config config = MakeConfig(Shapes()[2]);
   StateDict weights = MakeWeights(config);
-  const Pair before = BothLogits(config, weights, at::kDouble);
+  const LogitsPair before = BothLogits(config, weights, at::kDouble);
   for (const std::string& name :
        {EncoderSelfPrefix(1) + ".k.weight", DecoderSelfPrefix(0) + ".v.weight",
         CrossPrefix(1) + ".k.weight", FeedForwardPrefix(true, 1) + ".wi_1.weight",
         RelativeBiasName(true), NormName(true, 1, 1)}) {
     StateDict changed = weights;
     changed[name] = changed[name] * 1.5;
-    const Pair after = BothLogits(config, changed, at::kDouble);
+    const LogitsPair after = BothLogits(config, changed, at::kDouble);
     EXPECT_GT(RelativeError({after.cached, before.full}), 1e-6) << name;
   }
 }

@@ -1,6 +1,8 @@
 // `generate`: lines of the contract, input order, and a file that survives kills.
+#include <filesystem>
 #include <sstream>
 
+#include "core/files.h"
 #include "evaluate/commands.h"
 #include "unit/evaluate/tiny_model.h"
 
@@ -91,6 +93,85 @@ TEST(Generate, LeavesAFileAloneThatIsNotItsOwn) {
   const std::string path = WriteText(setting.folder + "/out.jsonl", "{\"name\": 1}\nnotes\n");
   EXPECT_EQ(ExitCode(setting.ToFile()), 2);
   EXPECT_EQ(ReadText(path), "{\"name\": 1}\nnotes\n");
+}
+
+// A person's file without a final newline looks like a torn line.
+TEST(Generate, TakesUpOnlyAFileThatItBegan) {
+  Setting setting;
+  const std::string path = setting.folder + "/out.jsonl";
+  for (const std::string& text : {std::string("my thesis"), std::string("{\"id\": 1}\n"),
+                                  std::string("{\"id\": \"row 0\", \"output_ids\": [1]}\n")}) {
+    WriteText(path, text);
+    EXPECT_EQ(ExitCode(setting.ToFile()), 2) << text;
+    EXPECT_EQ(ReadText(path), text);
+    EXPECT_FALSE(FileExists(path + ".run.json"));
+  }
+  WriteText(path, "");
+  WriteText(path + ".run.json", "{\"mine\": 1}");
+  EXPECT_EQ(ExitCode(setting.ToFile()), 2);
+  EXPECT_EQ(ReadText(path + ".run.json"), "{\"mine\": 1}");
+  std::filesystem::remove(path + ".run.json");
+  EXPECT_TRUE(setting.ToFile().ok()) << "an empty file may be used";
+}
+
+TEST(Generate, NeverWritesIntoItsOwnData) {
+  Setting setting;
+  const std::string rows = ReadText(setting.request.data);
+  std::filesystem::create_hard_link(setting.request.data, setting.folder + "/out.jsonl");
+  const absl::Status status = setting.ToFile();
+  EXPECT_EQ(ExitCode(status), 2);
+  EXPECT_NE(status.ToString().find("is the --data file itself"), std::string::npos) << status;
+  EXPECT_EQ(ReadText(setting.request.data), rows);
+}
+
+TEST(Generate, AnUnusableOutputIsRefusedAndNothingIsLeft) {
+  Setting setting;
+  std::ostringstream out;
+  for (const std::string name : {"/model", "/missing/out.jsonl", "/rows.jsonl/out.jsonl"}) {
+    setting.request.output = setting.folder + name;
+    EXPECT_EQ(ExitCode(GenerateFile(setting.request, out)), 2) << name;
+    EXPECT_FALSE(FileExists(setting.request.output + ".run.json")) << name;
+  }
+  EXPECT_EQ(ListFolder(setting.folder).value(), (std::vector<std::string>{"model", "rows.jsonl"}));
+  setting.request.output = "/dev/null";
+  EXPECT_TRUE(GenerateFile(setting.request, out).ok());
+  EXPECT_FALSE(FileExists("/dev/null.run.json"));
+}
+
+TEST(Generate, AnotherEndTokenIsAnotherRun) {
+  Setting setting;
+  ASSERT_TRUE(setting.ToFile().ok());
+  WriteText(setting.request.model + "/generation_config.json", "{\"eos_token_id\": 9}");
+  const absl::Status status = setting.ToFile();
+  EXPECT_EQ(ExitCode(status), 2);
+  EXPECT_NE(status.ToString().find("another config"), std::string::npos) << status;
+}
+
+TEST(Generate, StartAndEndTokenComeFromTheGenerationConfigFirst) {
+  Setting setting;
+  const std::string before = setting.Stdout();
+  WriteText(setting.request.model + "/generation_config.json", "{\"decoder_start_token_id\": 7}");
+  EXPECT_NE(setting.Stdout(), before);
+  // The first id that the model generates becomes the end token: every such row ends at once.
+  const Json first = Json::parse(before.substr(0, before.find('\n')));
+  const int64_t id = first["output_ids"][0];
+  WriteText(setting.request.model + "/generation_config.json",
+            DumpJson(Json{{"decoder_start_token_id", 0}, {"eos_token_id", id}}));
+  const std::string after = setting.Stdout();
+  const Json ended = Json::parse(after.substr(0, after.find('\n')));
+  EXPECT_EQ(ended["output_ids"], Json::array({id}));
+  EXPECT_EQ(ended["finish"], "eos");
+}
+
+TEST(Generate, ARowThatOverflowsIsNamed) {
+  Setting setting;
+  StateDict weights = TinyWeights(TinyConfig());
+  weights["lm_head.weight"] = weights["lm_head.weight"] * 2e37;
+  setting.request.model = WriteTinyModel(setting.folder + "/huge", weights);
+  std::ostringstream out;
+  const absl::Status status = GenerateFile(setting.request, out);
+  EXPECT_EQ(ExitCode(status), 1);
+  EXPECT_NE(status.ToString().find("rows.jsonl:1: its score is"), std::string::npos) << status;
 }
 
 TEST(Generate, RefusesAFileOfOtherRows) {

@@ -64,10 +64,12 @@ struct Printed {
   std::vector<Json> lines;
 };
 
-Printed Score(const std::string& rows, bool per_row) {
+Printed Score(const std::string& rows, bool per_row, double head_factor = 1) {
   const std::string folder = TestFolder();
+  StateDict weights = TinyWeights(TinyConfig());
+  weights["lm_head.weight"] = weights["lm_head.weight"] * head_factor;
   ScoreRequest request;
-  request.model = WriteTinyModel(folder + "/model", TinyWeights(TinyConfig()));
+  request.model = WriteTinyModel(folder + "/model", weights);
   request.data = WriteText(folder + "/rows.jsonl", rows);
   request.per_row = per_row;
   request.json = true;
@@ -118,6 +120,24 @@ TEST(ScoreFile, KeepsTheRowsBeforeABadOneAndNamesItsLine) {
   EXPECT_EQ(each.lines.size(), 3u);
   EXPECT_EQ(ExitCode(total.status), 2);
   EXPECT_TRUE(total.lines.empty());
+}
+
+TEST(ScoreFile, ARowThatOverflowsIsNamedInsteadOfANumber) {
+  for (const bool per_row : {true, false}) {
+    const Printed printed = Score(RowLines(TinyExamples(3)), per_row, 2e37);
+    EXPECT_EQ(ExitCode(printed.status), 1);
+    EXPECT_NE(printed.status.ToString().find("rows.jsonl:1: its loss is"), std::string::npos)
+        << printed.status;
+    EXPECT_TRUE(printed.lines.empty());
+  }
+}
+
+TEST(ScoreFile, AFileWithoutRowsIsRefused) {
+  for (const bool per_row : {true, false}) {
+    const Printed printed = Score("", per_row);
+    EXPECT_EQ(ExitCode(printed.status), 2);
+    EXPECT_NE(printed.status.ToString().find("holds no rows"), std::string::npos);
+  }
 }
 
 TEST(ScoreFile, AsksForATargetWhereARowHasNone) {

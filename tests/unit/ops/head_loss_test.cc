@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "unit/ops/numbers.h"
 
 namespace regroup {
@@ -55,19 +57,90 @@ TEST(HeadCrossEntropy, HugeLogitsStayFinite) {
   EXPECT_FLOAT_EQ(loss.loss_sum.item<float>(), 2e4F);
 }
 
+// A bf16 batch with fp32 masters, what the head makes of it, and the exact values for the same
+// inputs: hidden states as they are in bf16, the head as it is in fp32.
+struct HalfPrecision {
+  at::Tensor loss, token_loss, dhidden, dhead;
+  at::Tensor exact_loss, exact_token_loss, exact_dhidden, exact_dhead;
+};
+
+struct HalfPrecisionInputs {
+  at::Tensor hidden = RandomDoubles({40, 32}, 1).to(at::kBFloat16).set_requires_grad(true);
+  at::Tensor head = (RandomDoubles({500, 32}, 2) / 4).to(at::kFloat).set_requires_grad(true);
+  at::Tensor target = Targets(40, 500);
+};
+
+HalfPrecision RunHalfPrecision(double z_loss, double scale) {
+  const auto [hidden, head, target] = HalfPrecisionInputs();
+  HalfPrecision run;
+  const HeadLoss loss = HeadCrossEntropy(hidden, head, target, z_loss);
+  run.loss = loss.loss_sum;
+  run.token_loss = loss.token_loss_n;
+  const auto found = torch::autograd::grad({run.loss * scale}, {hidden, head});
+  run.dhidden = found[0];
+  run.dhead = found[1];
+  const std::vector<at::Tensor> exact = {hidden.detach().to(at::kDouble).set_requires_grad(true),
+                                         head.detach().to(at::kDouble).set_requires_grad(true)};
+  run.exact_loss = Composite(exact[0], exact[1], target, z_loss);
+  run.exact_token_loss =
+      at::cross_entropy_loss(at::mm(exact[0], exact[1].t()), target, {}, at::Reduction::None)
+          .detach();
+  const auto want = torch::autograd::grad({run.exact_loss * scale}, exact);
+  run.exact_dhidden = want[0];
+  run.exact_dhead = want[1];
+  return run;
+}
+
+constexpr double kBf16Unit = 0x1p-8;  // largest relative error of rounding to bf16
+constexpr double kFp32Noise = 1e-5;   // of the root mean square: what sums in fp32 cost
+
+// Largest of |found - want| - allowed * |want|, over the root mean square of want.
+double Excess(const at::Tensor& found, const at::Tensor& want, double allowed) {
+  const at::Tensor beyond = (found.to(at::kDouble) - want).abs() - allowed * want.abs();
+  return (beyond.max() / want.square().mean().sqrt()).item<double>();
+}
+
 TEST(HeadCrossEntropy, HalfPrecisionGivesFp32LossAndTheMastersTypeOfGradient) {
-  const at::Tensor head = RandomDoubles({50, 8}, 2).to(at::kFloat).set_requires_grad(true);
-  const at::Tensor hidden = RandomDoubles({12, 8}, 1).to(at::kBFloat16).set_requires_grad(true);
-  const at::Tensor target = Targets(12, 50);
-  const HeadLoss loss = HeadCrossEntropy(hidden, head, target, 0);
-  EXPECT_EQ(loss.loss_sum.scalar_type(), at::kFloat);
-  const auto gradients = torch::autograd::grad({loss.loss_sum}, {hidden, head});
-  EXPECT_EQ(gradients[0].scalar_type(), at::kBFloat16);
-  EXPECT_EQ(gradients[1].scalar_type(), at::kFloat);
-  const double want =
-      Composite(hidden.detach().to(at::kDouble), head.detach().to(at::kDouble), target, 0)
-          .item<double>();
-  EXPECT_NEAR(loss.loss_sum.item<double>() / want, 1, 0.01);
+  for (const double z_loss : {0.0, 0.05}) {
+    const HalfPrecision run = RunHalfPrecision(z_loss, 1);
+    EXPECT_EQ(run.loss.scalar_type(), at::kFloat);
+    EXPECT_EQ(run.dhidden.scalar_type(), at::kBFloat16);
+    EXPECT_EQ(run.dhead.scalar_type(), at::kFloat);
+    // The inputs are given, so all that bf16 may cost is one rounding of dhidden on its way out.
+    const double loss = std::abs(run.loss.item<double>() / run.exact_loss.item<double>() - 1);
+    EXPECT_LE(loss, 1e-6);
+    EXPECT_LE(LargestDifference(run.token_loss, run.exact_token_loss), 1e-5);
+    EXPECT_LE(Excess(run.dhidden, run.exact_dhidden, kBf16Unit), kFp32Noise);
+    EXPECT_LE(Excess(run.dhead, run.exact_dhead, 0), kFp32Noise);
+    EXPECT_GT(Excess(run.dhidden, run.exact_dhidden, 0.9 * kBf16Unit), kFp32Noise)
+        << "the bound is not the least one";
+    std::printf(
+        "  z %.2f: loss %.1e, token losses %.1e, dhidden %.1e beyond one rounding, dhead %.1e\n",
+        z_loss, loss, LargestDifference(run.token_loss, run.exact_token_loss),
+        Excess(run.dhidden, run.exact_dhidden, kBf16Unit), Excess(run.dhead, run.exact_dhead, 0));
+  }
+}
+
+// 1/3 in bf16 is off by half that unit: a scale of the loss that was rounded would show in every
+// element. dhidden is kept in bf16 until it is scaled, hence its second rounding.
+TEST(HeadCrossEntropy, HalfPrecisionScalesGradientsByTheUnroundedFactor) {
+  const HalfPrecision run = RunHalfPrecision(0, 1.0 / 3);
+  EXPECT_LE(Excess(run.dhead, run.exact_dhead, 0), kFp32Noise);
+  EXPECT_LE(Excess(run.dhidden, run.exact_dhidden, 2.01 * kBf16Unit), kFp32Noise);
+  const at::Tensor rounded = at::scalar_tensor(1.0 / 3, at::kBFloat16).to(at::kDouble) * 3;
+  EXPECT_GT(Excess(run.dhead * rounded, run.exact_dhead, 0), 100 * kFp32Noise);  // the control
+}
+
+// Control: products that round to bf16 must exceed the bounds.
+TEST(HeadCrossEntropy, HalfPrecisionControlBf16LogitsFail) {
+  const HalfPrecision run = RunHalfPrecision(0, 1);
+  const auto [hidden, head, target] = HalfPrecisionInputs();
+  const at::Tensor logits = at::mm(hidden, head.to(at::kBFloat16).t()).to(at::kFloat);
+  const at::Tensor losses = at::cross_entropy_loss(logits, target, {}, at::Reduction::None);
+  const auto found = torch::autograd::grad({losses.sum()}, {hidden, head});
+  EXPECT_GT(LargestDifference(losses.detach(), run.exact_token_loss), 1e-3);
+  EXPECT_GT(Excess(found[0], run.exact_dhidden, kBf16Unit), 100 * kFp32Noise);
+  EXPECT_GT(Excess(found[1], run.exact_dhead, 0), 100 * kFp32Noise);
 }
 
 }  // namespace

@@ -1,10 +1,31 @@
 // The machine's measured peaks are plausible numbers.
+#include <ATen/Parallel.h>
 #include "ops/machine.h"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 namespace regroup {
 namespace {
+
+// Threads of the pool on which a subnormal product is not zero.
+int UnflushedThreads() {  // volatile: the product must be made at run time
+  static volatile float tiny = 1e-30F, small = 1e-10F;
+  std::atomic<int> unflushed{0};
+  at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+    if (tiny * small != 0.0F) ++unflushed;
+  });
+  return unflushed;
+}
+
+TEST(Machine, SubnormalProductsAreZeroOnEveryThreadOfThePool) {
+  EXPECT_EQ(UnflushedThreads(), at::get_num_threads());  // control; starts the pool
+  FlushDenormals(true);
+  EXPECT_EQ(UnflushedThreads(), 0);
+  FlushDenormals(false);
+  EXPECT_EQ(UnflushedThreads(), at::get_num_threads());
+}
 
 TEST(Machine, PeaksArePositiveAndBelowWhatAnyMachineReaches) {
   const MachinePeaks peaks = MeasureMachine();

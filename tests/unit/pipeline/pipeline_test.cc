@@ -83,11 +83,60 @@ TEST_F(Pipeline, AStageIsFinishedOnlyOnceItsResultIsWritten) {
   const StageIdentity identity{"pretrain", Json{{"steps", 800}}, Json::object()};
   EXPECT_FALSE((*run)->Recorded("p")->has_value());
   ASSERT_TRUE((*run)->Begin("p", identity).ok());
+  EXPECT_FALSE((*run)->Recorded("p")->has_value()) << "begun without a step: it begins anew";
+  ASSERT_TRUE(MakeFolders((*run)->StageFolder("p") + "/step-00000005").ok());
   EXPECT_TRUE((*run)->Recorded("p")->has_value());
   EXPECT_FALSE((*run)->Result("p")->has_value());
-  ASSERT_TRUE((*run)->Finish("p", identity, Json{{"model", "m"}}, 1.0).ok());
-  EXPECT_EQ((**(*run)->Result("p"))["model"], "m");
+  ASSERT_TRUE((*run)->Finish("p", identity, Json{{"model", "step-00000005"}}, 1.0).ok());
+  EXPECT_EQ((**(*run)->Result("p"))["model"], "step-00000005");
   EXPECT_EQ((*(*run)->Recorded("p"))->Hash(), identity.Hash());
+}
+
+TEST_F(Pipeline, AFinishedStageWhoseModelIsGoneNamesItAndRedo) {
+  const auto run = RunFolder::Open(JoinPath(folder_, "run"));
+  const StageIdentity identity{"convert", Json::object(), Json::object()};
+  ASSERT_TRUE((*run)->Begin("p", identity).ok());
+  ASSERT_TRUE((*run)->Finish("p", identity, Json{{"model", "model"}}, 1.0).ok());
+  const absl::Status status = (*run)->Result("p").status();
+  EXPECT_EQ(ExitCode(status), 2);
+  EXPECT_THAT(status.message(), HasSubstr("--redo p"));
+}
+
+TEST_F(Pipeline, ADamagedRecordIsNamedWhateverTheDamage) {
+  const auto run = RunFolder::Open(JoinPath(folder_, "run"));
+  const StageIdentity identity{"bench", Json::object(), Json::object()};
+  ASSERT_TRUE((*run)->Begin("p", identity).ok());
+  ASSERT_TRUE((*run)->Finish("p", identity, Json{{"ms", 12}}, 1.0).ok());
+  const std::string path = (*run)->StageFolder("p") + "/stage.json";
+  const std::string good = *ReadFile(path);
+  std::string changed = good;
+  changed.replace(changed.find("12"), 2, "13");
+  for (const std::string& text : {changed, std::string("{\"kind\": \"be"), std::string("{}"),
+                                  std::string("[1]"), std::string()}) {
+    ASSERT_TRUE(WriteFileAtomically(path, text).ok());
+    for (const absl::Status& status :
+         {(*run)->Result("p").status(), (*run)->Recorded("p").status()}) {
+      EXPECT_EQ(ExitCode(status), 2) << text;
+      EXPECT_THAT(status.message(), HasSubstr("--redo p"));
+    }
+  }
+  ASSERT_TRUE(WriteFileAtomically(path, good).ok());
+  EXPECT_TRUE((*run)->Result("p").ok());
+}
+
+TEST_F(Pipeline, CheckpointsWithoutARecordAreNotGoneOnWith) {
+  const auto run = RunFolder::Open(JoinPath(folder_, "run"));
+  ASSERT_TRUE(MakeFolders((*run)->StageFolder("p") + "/step-00000005").ok());
+  EXPECT_THAT((*run)->Recorded("p").status().message(), HasSubstr("no record"));
+}
+
+TEST_F(Pipeline, ARedoIsRememberedUntilTheRunHasEnded) {
+  const auto run = RunFolder::Open(JoinPath(folder_, "run"));
+  EXPECT_THAT(*(*run)->PendingRedo(), ElementsAre());
+  ASSERT_TRUE((*run)->NoteRedo({"a", "b"}).ok());
+  EXPECT_THAT(*(*run)->PendingRedo(), ElementsAre("a", "b"));
+  ASSERT_TRUE((*run)->ForgetRedo().ok());
+  EXPECT_THAT(*(*run)->PendingRedo(), ElementsAre());
 }
 
 TEST_F(Pipeline, KeptOptimizerStateComesFromWhatWasConverted) {
@@ -217,9 +266,30 @@ TEST_F(Pipeline, PlanFindsHeadsThatDoNotDivideAndFilesThatAreMissing) {
   EXPECT_THAT(lines, Contains(HasSubstr("none.txt")));
 }
 
-TEST_F(Pipeline, PlanSaysWhereAlphaOfStepsIsNotAlphaOfTokens) {
-  const RecipePlan plan = PlanRecipe(Load({"stages.up.uptrain.batch={examples: 16}"}));
-  EXPECT_THAT(plan.notes, Contains(HasSubstr("10 % of the original target tokens")));
+TEST_F(Pipeline, AlphaCountsTargetTokens) {
+  const std::string set = "stages.up.uptrain.batch={examples: 16}";  // the source's: 8
+  const Recipe recipe = Load({set});
+  const auto up = ResolveUptrain(recipe, *recipe.Find("up"));
+  EXPECT_EQ(up->steps, 20) << "half of the steps see as many tokens";
+  EXPECT_THAT(up->evaluate_at, ElementsAre(0, 4, 10, 20));
+  EXPECT_THAT(PlanRecipe(recipe).notes,
+              Contains(HasSubstr("up: alpha is 5 % of the original target tokens, 2.5 % of the "
+                                 "original steps; they differ")));
+}
+
+TEST_F(Pipeline, UptrainingInheritsDropoutUnlessItIsGiven) {
+  const std::string parent = "stages.parent.pretrain.model.dropout_rate=0.1";
+  const Recipe inherits = Load({parent});
+  EXPECT_EQ(ResolveUptrain(inherits, *inherits.Find("up"))->after.dropout_rate, 0.1);
+  const Recipe own = Load({parent, "stages.up.uptrain.dropout_rate=0"});
+  EXPECT_EQ(ResolveUptrain(own, *own.Find("up"))->after.dropout_rate, 0);
+}
+
+TEST_F(Pipeline, KeptSlotsNeedTheSameOptimizer) {
+  const Recipe recipe =
+      Load({"stages.up.uptrain.optimizer={name: adamw}", "stages.up.uptrain.optimizer_state=keep"});
+  EXPECT_THAT(ResolveUptrain(recipe, *recipe.Find("up")).status().message(),
+              HasSubstr("keep goes on with the slots of adafactor"));
 }
 
 TEST_F(Pipeline, SentencesComeFromTextAndFromTheNamedKeys) {

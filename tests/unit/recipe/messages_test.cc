@@ -186,6 +186,54 @@ TEST_F(RecipeMessages, UndeclaredUnboundAndUnusedVariablesAreProblems) {
               Contains(HasSubstr("the variant a has no field \"h\"")));
 }
 
+TEST_F(RecipeMessages, AKeyThatWouldHaveNoEffectIsAProblem) {
+  EXPECT_THAT(
+      Messages(With("  p: {pretrain: {steps: 5, optimizer: {name: adafactor, beta1: 0.5}}}\n")),
+      ElementsAre(AllOf(StartsWith("r.yaml:5: stages.p.pretrain.optimizer.beta1: has no effect"),
+                        HasSubstr("name: adafactor"), HasSubstr("it acts with adamw"))));
+  EXPECT_THAT(
+      Messages(With("  p: {pretrain: {steps: 5, optimizer: {name: adamw, beta1: 0.5}}}\n")),
+      IsEmpty());
+}
+
+TEST_F(RecipeMessages, DefaultsAreCheckedLikeStages) {
+  const std::string stage = "  p: {pretrain: {steps: 5}}\n";
+  EXPECT_THAT(Messages(With(stage + "defaults: [1]\n")),
+              ElementsAre(HasSubstr("defaults: found a list")));
+  EXPECT_THAT(Messages(With(stage + "defaults: {pretrain: 3}\n")),
+              ElementsAre(HasSubstr("defaults.pretrain: found \"3\"")));
+  EXPECT_THAT(Messages(With(stage + "defaults: {export: {to: x}}\n")),
+              ElementsAre(HasSubstr("no stage is of the kind export")));
+  EXPECT_THAT(Messages(With(stage + "defaults: {pretrain: {stpes: 5}}\n")),
+              ElementsAre(HasSubstr("did you mean \"steps\"")));
+}
+
+TEST_F(RecipeMessages, ForEachMustBeASection) {
+  for (const char* value : {"[1]", "[a, b]", "3"}) {
+    EXPECT_THAT(Messages(With(absl::StrCat("  p: {pretrain: {steps: 5}}\nfor_each: ", value, "\n"))),
+                ElementsAre(HasSubstr("for_each: found")))
+        << value;
+  }
+}
+
+TEST_F(RecipeMessages, AFolderUnderFromIsRelativeToTheRecipe) {
+  Write("r.yaml", "name: t\nstages: {c: {convert: {from: ./base, kv_heads: 2}}}\n");
+  const LoadedRecipe loaded = LoadRecipe(Path("r.yaml"), {});
+  EXPECT_EQ(loaded.problems.ToStatus(), absl::OkStatus());
+  EXPECT_EQ(loaded.recipe.Find("c")->As<ConvertStage>().from, Path("base"));
+}
+
+TEST_F(RecipeMessages, AMetricOptionOfNoMetricOfTheTaskIsAProblem) {
+  Write("t.yaml",
+        "name: t\ninput: \"{a}\"\ntarget: \"{b}\"\nmetrics: [rouge]\n"
+        "metric_options: {tokenize: intl, stemmer: true}\n");
+  Problems problems;
+  ReadTaskFile(Path("t.yaml"), problems);
+  ASSERT_EQ(problems.list().size(), 1u);
+  EXPECT_THAT(problems.list()[0].place, HasSubstr("t.yaml:5: metric_options.tokenize"));
+  EXPECT_THAT(problems.list()[0].message, HasSubstr("option of bleu"));
+}
+
 TEST_F(RecipeMessages, SetSaysWhatItCannotDo) {
   EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n"), {"stages.q.pretrain.steps=5"}),
               ElementsAre(HasSubstr("there is no stage \"q\"")));

@@ -32,6 +32,8 @@ class RecipeFiles : public ::testing::Test {
     return path;
   }
 
+  std::string Path(const std::string& name) const { return JoinPath(folder_, name); }
+
   // Problems as "file:line: key: message" lines, the folder's name taken away.
   std::vector<std::string> Messages(const std::string& text,
                                     const std::vector<std::string>& sets = {}) {
