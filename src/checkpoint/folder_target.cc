@@ -58,11 +58,15 @@ absl::Status CheckNewFolder(const std::string& target, const std::string& source
     return UserError(target,
                      absl::StrCat("the source ", source, " lies there; name another target"));
   }
+  if (fs::equivalent(target, ".", error)) {
+    return UserError(target, "is the folder in which this runs; name a new folder");
+  }
   if (!fs::exists(fs::symlink_status(NormalFolder(target), error))) return CheckCanBeMade(target);
   if (!fs::exists(target, error)) {
-    return UserError(target, absl::StrCat("is a link to ",
-                                          fs::read_symlink(NormalFolder(target), error).string(),
-                                          ", which is not there; make that folder or name another"));
+    return UserError(
+        target,
+        absl::StrCat("is a link to ", fs::read_symlink(NormalFolder(target), error).string(),
+                     ", which is not there; make that folder or name another"));
   }
   if (!fs::is_directory(target, error))
     return UserError(target, "is a file; a new or an empty folder was expected");
@@ -86,8 +90,7 @@ absl::Status ReplaceFolder(const std::string& target,
   if (!fs::exists(NormalFolder(target), error)) return PublishFolder(target, fill);
   const std::string real = fs::canonical(target, error).string();
   REGROUP_ASSIGN_OR_RETURN(const std::string aside, FillFolderAside(real, fill));
-  const int swapped =
-      ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, real.c_str(), RENAME_EXCHANGE);
+  const int swapped = ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, real.c_str(), RENAME_EXCHANGE);
   const int reason = errno;
   fs::remove_all(aside, error);  // after the exchange: the folder that was replaced
   return swapped == 0 ? absl::OkStatus()

@@ -1,17 +1,25 @@
 // config.json <-> T5Config with Hugging Face's defaults for absent fields (transformers,
 // models/t5/configuration_t5.py).
+#include <initializer_list>
 #include <map>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/hf_folder.h"
+#include "core/files.h"
 
 namespace regroup {
 namespace {
 
+constexpr char kByT5[] = "ByT5Tokenizer";
+constexpr int64_t kByT5Vocabulary = 384;
+
 // Claims of a file are refused before anything of that size is allocated.
 constexpr int64_t kMostLayers = 10000;
+
+constexpr char kSupported[] =
+    "T5 1.0, T5 1.1 and Flan-T5; mT5, umT5 and ByT5 are not supported in this release";
 
 // Reads typed fields of one JSON object; remembers every problem.
 class ConfigReader {
@@ -70,7 +78,7 @@ void ReadFeedForward(ConfigReader& reader, T5Config& config) {
   if (config.feed_forward != "relu" && config.feed_forward != "gated-gelu") {
     return reader.Problem(
         absl::StrCat("feed_forward_proj: found \"", config.feed_forward,
-                     "\", expected \"relu\" (T5 1.0) or \"gated-gelu\" (T5 1.1, Flan, mT5)"));
+                     "\", expected \"relu\" (T5 1.0) or \"gated-gelu\" (T5 1.1, Flan)"));
   }
   std::string activation = config.gated() ? "gelu_new" : "relu";
   reader.Text("dense_act_fn", activation);
@@ -186,17 +194,16 @@ absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& p
   ConfigReader reader(json);
   std::string family = "t5";
   reader.Text("model_type", family);
-  if (family != "t5" && family != "mt5") {
-    return UserError(
-        place, absl::StrCat("model_type: found \"", family, "\", expected \"t5\" or \"mt5\""));
+  if (family != "t5") {
+    return UserError(place, absl::StrCat("model_type: found \"", family, "\", expected \"t5\" (",
+                                         kSupported, ")"));
   }
   T5Config config;  // T5Config's own defaults are a v1.1 small; absent fields mean Hugging Face's
                     // defaults
-  config.d_ff = family == "mt5" ? 1024 : 2048;
-  config.num_layers = family == "mt5" ? 8 : 6;
-  config.num_heads = family == "mt5" ? 6 : 8;
-  config.vocab_size = family == "mt5" ? 250112 : 32128;
-  config.feed_forward = family == "mt5" ? "gated-gelu" : "relu";
+  config.d_ff = 2048;
+  config.num_layers = 6;
+  config.num_heads = 8;
+  config.feed_forward = "relu";
   ReadSizes(reader, config);
   ReadFeedForward(reader, config);
   reader.Number("layer_norm_epsilon", config.layer_norm_epsilon);
@@ -212,6 +219,21 @@ absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& p
   REGROUP_RETURN_IF_ERROR(reader.Result(place));
   REGROUP_RETURN_IF_ERROR(ValidateT5Config(config, place));
   return config;
+}
+
+absl::Status RefuseByT5(const Json& config, const std::string& folder, int64_t vocab_size) {
+  const std::string tokenizer_path = JoinPath(folder, "tokenizer_config.json");
+  Json tokenizer = Json::object();
+  if (FileExists(tokenizer_path)) {
+    REGROUP_ASSIGN_OR_RETURN(tokenizer, ReadJsonFile(tokenizer_path));
+  }
+  bool named = false;
+  for (const Json* json : std::initializer_list<const Json*>{&config, &tokenizer}) {
+    named = named || (json->is_object() && json->value("tokenizer_class", Json()) == kByT5);
+  }
+  const bool by_size = vocab_size == kByT5Vocabulary && !HasTokenizer(folder);
+  if (!named && !by_size) return absl::OkStatus();
+  return UserError(folder, absl::StrCat("holds a ByT5, expected ", kSupported));
 }
 
 Json T5ConfigToJson(const T5Config& config, const std::string& torch_dtype) {

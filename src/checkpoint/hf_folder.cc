@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "checkpoint/tensor_file.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/tensor_file.h"
 #include "core/files.h"
 #include "formats/safetensors.h"
 
@@ -169,6 +169,7 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   const std::string config_path = JoinPath(folder, "config.json");
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(model.config, T5ConfigFromJson(json, config_path));
+  REGROUP_RETURN_IF_ERROR(RefuseByT5(json, folder, model.config.vocab_size));
   REGROUP_ASSIGN_OR_RETURN(const WeightFiles files, FindWeightFiles(folder));
   REGROUP_ASSIGN_OR_RETURN(model.weights, ReadWeights(files));
   REGROUP_RETURN_IF_ERROR(DropAliases(model.weights, files.place));
@@ -186,6 +187,7 @@ absl::StatusOr<T5Config> LoadHfConfig(const std::string& folder) {
   const std::string config_path = JoinPath(folder, "config.json");
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(T5Config config, T5ConfigFromJson(json, config_path));
+  REGROUP_RETURN_IF_ERROR(RefuseByT5(json, folder, config.vocab_size));
   const absl::StatusOr<WeightFiles> files = FindWeightFiles(folder);
   if (!files.ok()) return config;
   REGROUP_ASSIGN_OR_RETURN(StateDict weights, ReadWeights(*files));

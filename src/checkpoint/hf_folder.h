@@ -1,5 +1,6 @@
-// Hugging Face folders <-> (T5Config, StateDict). One name table both ways; left-over, missing, misshaped tensors are one
-// error with the whole list. Used by convert's callers, pipeline, decode, cli.
+// Hugging Face folders <-> (T5Config, StateDict). One name table both ways; left-over, missing,
+// misshaped tensors are one error with the whole list. Used by convert's callers, pipeline, decode,
+// cli.
 #pragma once
 
 #include <map>
@@ -16,40 +17,47 @@ namespace regroup {
 
 struct HfModel {
   T5Config config;
-  StateDict weights;            // on the mapped file or in memory, the file's dtype
-  Json generation_config;       // null if absent
-  Json provenance;              // regroup.json, null if absent
+  StateDict weights;       // on the mapped file or in memory, the file's dtype
+  Json generation_config;  // null if absent
+  Json provenance;         // regroup.json, null if absent
   std::string folder;
 };
 
-// config.json <-> T5Config, Hugging Face's defaults for absent fields (contract: tie flags, kv_heads).
+// config.json <-> T5Config, Hugging Face's defaults for absent fields (contract: tie flags,
+// kv_heads).
 absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& place);
+// UserError for a folder with a byte model: the tokenizer's class says so, or 384 ids without
+// spiece.model.
+absl::Status RefuseByT5(const Json& config, const std::string& folder, int64_t vocab_size);
 Json T5ConfigToJson(const T5Config& config, const std::string& torch_dtype);
 
-// Reads config.json and model.safetensors (or shards with index). Missing, left-over and misshaped tensors are one
-// UserError with the whole list; NaN or infinite weights: UserError naming the tensor. Weights may lie on the read-only
-// mapping of the file: clone before writing to them. Whether the head is tied is decided by the tensors: lm_head.weight
-// beside a different shared.weight is untied whatever the flags say.
+// Reads config.json and model.safetensors (or shards with index). Missing, left-over and misshaped
+// tensors are one UserError with the whole list; NaN or infinite weights: UserError naming the
+// tensor. Weights may lie on the read-only mapping of the file: clone before writing to them.
+// Whether the head is tied is decided by the tensors: lm_head.weight beside a different
+// shared.weight is untied whatever the flags say.
 absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder);
-// config.json alone (inspect, plan); the headers of the weight files, where there are any, say whether the head is tied.
+// config.json alone (inspect, plan); the headers of the weight files, where there are any, say
+// whether the head is tied.
 absl::StatusOr<T5Config> LoadHfConfig(const std::string& folder);
 
 struct HfSave {
   const T5Config* config = nullptr;
   const StateDict* weights = nullptr;
-  const Tokenizer* tokenizer = nullptr;  // its files are copied; may be null
-  Json generation_config;                // null: a default one is written
-  Json provenance;                       // null: none
+  const Tokenizer* tokenizer = nullptr;                 // its files are copied; may be null
+  Json generation_config;                               // null: a default one is written
+  Json provenance;                                      // null: none
   std::map<std::string, std::string> extra_files = {};  // name -> content, beside the weights
-  std::string source_folder = {};        // where the weights came from: never overwritten; may be empty
+  std::string source_folder = {};  // where the weights came from: never overwritten; may be empty
 };
 // Fills an existing folder; call inside PublishFolder. The same content gives the same bytes.
 absl::Status WriteHfFolder(const std::string& folder, const HfSave& save);
-// Publishes a new folder (CheckNewFolder in folder_target.h says which targets are refused). Kill -9 at any moment leaves
-// the target as it was or complete.
+// Publishes a new folder (CheckNewFolder in folder_target.h says which targets are refused). Kill
+// -9 at any moment leaves the target as it was or complete.
 absl::Status SaveHfFolder(const std::string& folder, const HfSave& save, bool overwrite = false);
 
-// Hash over all tensors' names, dtypes, shapes and bytes: the identity of weights in provenance and tests.
+// Hash over all tensors' names, dtypes, shapes and bytes: the identity of weights in provenance and
+// tests.
 std::string HashWeights(const StateDict& weights);
 
 }  // namespace regroup

@@ -65,8 +65,9 @@ absl::Status VerifyManifest(const std::string& folder) {
     if (!problem.empty()) problems.push_back(problem);
   }
   if (problems.empty()) return absl::OkStatus();
-  return UserError(folder, absl::StrCat("this folder is damaged: ", absl::StrJoin(problems, "; "),
-                                        "; take another checkpoint, or, in a run, --redo its stage"));
+  return UserError(folder,
+                   absl::StrCat("this folder is damaged: ", absl::StrJoin(problems, "; "),
+                                "; take another checkpoint, or, in a run, --redo its stage"));
 }
 
 }  // namespace regroup

@@ -39,8 +39,7 @@ absl::Status FillCheckpoint(const std::string& folder, const RunCheckpoint& chec
   save.provenance = checkpoint.provenance;
   save.generation_config = checkpoint.generation_config;
   REGROUP_RETURN_IF_ERROR(WriteHfFolder(folder, save));
-  REGROUP_RETURN_IF_ERROR(
-      WriteTensorFile(JoinPath(folder, kOptimizerFile), checkpoint.optimizer));
+  REGROUP_RETURN_IF_ERROR(WriteTensorFile(JoinPath(folder, kOptimizerFile), checkpoint.optimizer));
   const Json progress = {{"step", checkpoint.step}, {"progress", checkpoint.progress}};
   REGROUP_RETURN_IF_ERROR(
       WriteFileAtomically(JoinPath(folder, "progress.json"), DumpJsonPretty(progress)));

@@ -92,12 +92,11 @@ absl::Status CheckCommon(const Command& command, const CommonOptions& common) {
   const std::string& device = common.device;
   const bool on_cpu = device.empty() || device == "auto" || device == "cpu";
   if (!on_cpu && !IsCuda(device)) {
-    return UserError("--device", absl::StrCat("found \"", device,
-                                              "\", expected auto, cpu, cuda or cuda:N"));
+    return UserError("--device",
+                     absl::StrCat("found \"", device, "\", expected auto, cpu, cuda or cuda:N"));
   }
   if (!on_cpu && command.computes != Computes::kAnywhere) {
-    return UserError("--device",
-                     absl::StrCat(name, " computes on the CPU; leave --device out"));
+    return UserError("--device", absl::StrCat(name, " computes on the CPU; leave --device out"));
   }
   if (!common.precision.empty() && command.computes == Computes::kNothing) {
     return UserError("--precision", absl::StrCat("has no effect on ", name, "; leave it out"));

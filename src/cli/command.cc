@@ -11,20 +11,27 @@
 namespace regroup {
 namespace {
 
+// 1000000, not 1e+06.
+std::string Plain(double limit) {
+  const bool whole = limit == std::floor(limit) && std::abs(limit) < 1e15;
+  return whole ? absl::StrCat(static_cast<int64_t>(limit)) : absl::StrCat(limit);
+}
+
 absl::Status InRange(const Field& field, double value) {
   if (value >= field.minimum && value <= field.maximum) return absl::OkStatus();
-  std::string expected = "expected";
-  if (!std::isinf(field.minimum)) absl::StrAppend(&expected, " at least ", field.minimum);
-  if (!std::isinf(field.maximum)) absl::StrAppend(&expected, " at most ", field.maximum);
-  return absl::InvalidArgumentError(expected);
+  std::vector<std::string> expected;
+  if (!std::isinf(field.minimum)) expected.push_back("at least " + Plain(field.minimum));
+  if (!std::isinf(field.maximum)) expected.push_back("at most " + Plain(field.maximum));
+  return absl::InvalidArgumentError(absl::StrCat("expected ", absl::StrJoin(expected, ", ")));
 }
 
 }  // namespace
 
 absl::Status SetValue(const Field&, const std::string& text, bool& value) {
   value = text == "true";
-  return value || text == "false" ? absl::OkStatus()
-                                  : absl::InvalidArgumentError("expected true or false, or no value");
+  return value || text == "false"
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError("expected true or false, or no value");
 }
 
 absl::Status SetValue(const Field& field, const std::string& text, int64_t& value) {

@@ -24,7 +24,8 @@ struct Options {
     v(Field("task", "a task file, or the name of a shipped one").Required(), c.task);
     v(Field("data", "the task's rows").Required(), c.request.data);
     v(Field("split", "name of the split in the result"), c.request.split);
-    v(Field("predictions", "file for the predictions; default: named after model and task"), c.request.predictions);
+    v(Field("predictions", "file for the predictions; default: named after model and task"),
+      c.request.predictions);
     v(Field("max_length", "most generated tokens; default: the task's")
           .AtLeast(1)
           .AtMost(static_cast<double>(kLongestOutput)),

@@ -98,7 +98,7 @@ absl::Status Show(const ShowOptions& options, const CommonOptions& common) {
   const LoadedRecipe loaded = LoadRecipe(path, {});
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
   if (common.json) {
-    std::cout << DumpJson(ToJson(loaded.recipe.tree)) << "\n";
+    std::cout << DumpJson(NodeToJson(loaded.recipe.tree)) << "\n";
     return absl::OkStatus();
   }
   REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));

@@ -48,8 +48,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
   const RunOptions how{options.out, options.only, options.redo};
   std::ostream nowhere(nullptr);
-  REGROUP_RETURN_IF_ERROR(
-      GoesOn(RunRecipe(loaded.recipe, how, common.json ? nowhere : std::cout)));
+  REGROUP_RETURN_IF_ERROR(GoesOn(RunRecipe(loaded.recipe, how, common.json ? nowhere : std::cout)));
   return common.json ? PrintTables(loaded.recipe, how) : absl::OkStatus();
 }
 

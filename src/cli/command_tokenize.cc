@@ -7,8 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "checkpoint/folder_target.h"
 #include "cli/commands.h"
 #include "core/files.h"
+#include "formats/lines.h"
 #include "pipeline/sentences.h"
 #include "text/tokenizer.h"
 
@@ -25,16 +27,15 @@ struct TrainOptions {
   static void Visit(Self& c, Visitor& v) {
     v(Field("files", "text files or JSON lines, by name; globs").Required(), c.files);
     v(Field("keys", "keys of a JSON line whose text is used (default text)"), c.keys);
-    v(Field("to", "target folder: absent").Required(), c.to);
+    v(Field("to", "target folder: absent or empty").Required(), c.to);
     v(Field("vocab_size", "pieces, pad, EOS and unknown included").AtLeast(64).AtMost(1000000),
       c.vocab_size);
     v(Field("extra_ids", "sentinels on top").AtLeast(1).AtMost(10000), c.extra_ids);
   }
 };
 
-absl::Status Train(const TrainOptions& options, const CommonOptions&) {
-  if (FolderExists(options.to) || FileExists(options.to))
-    return UserError("--to", absl::StrCat(options.to, " is there already"));
+absl::Status Train(const TrainOptions& options, const CommonOptions& common) {
+  REGROUP_RETURN_IF_ERROR(CheckNewFolder(options.to, /*source=*/"", /*overwrite=*/false));
   TokenizerTraining training;
   training.vocab_size = options.vocab_size;
   training.extra_ids = static_cast<int32_t>(options.extra_ids);
@@ -44,6 +45,13 @@ absl::Status Train(const TrainOptions& options, const CommonOptions&) {
   REGROUP_RETURN_IF_ERROR(PublishFolder(
       options.to, [&](const std::string& folder) { return TrainTokenizer(training, folder); }));
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(options.to));
+  if (common.json) {
+    std::cout << DumpJson({{"folder", options.to},
+                           {"vocab_size", tokenizer->size()},
+                           {"sentinels", tokenizer->sentinels()}})
+              << "\n";
+    return absl::OkStatus();
+  }
   std::cout << options.to << ": " << tokenizer->size() << " ids, " << tokenizer->sentinels()
             << " of them sentinels\n";
   return absl::OkStatus();
@@ -60,20 +68,27 @@ struct TextOptions {
   }
 };
 
+using UseLine = std::function<absl::Status(const std::string& line, const std::string& place)>;
+
 // Calls `use` for every line that is given or, if none is, read.
-absl::Status ForEachLine(const TextOptions& options,
-                         const std::function<absl::Status(const std::string&, size_t)>& use) {
+absl::Status ForEachLine(const TextOptions& options, const UseLine& use) {
   size_t number = 0;
-  for (const std::string& text : options.text) REGROUP_RETURN_IF_ERROR(use(text, ++number));
+  const auto check_and_use = [&](const std::string& line, const char* origin) {
+    const std::string place = absl::StrCat(origin, ++number);
+    const absl::Status text = CheckUtf8(line, place);
+    return text.ok() ? use(line, place) : text;
+  };
+  for (const std::string& text : options.text)
+    REGROUP_RETURN_IF_ERROR(check_and_use(text, "text "));
   if (!options.text.empty()) return absl::OkStatus();
   for (std::string line; std::getline(std::cin, line);)
-    REGROUP_RETURN_IF_ERROR(use(line, ++number));
+    REGROUP_RETURN_IF_ERROR(check_and_use(line, "standard input:"));
   return absl::OkStatus();
 }
 
 absl::Status Encode(const TextOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(options.tokenizer));
-  return ForEachLine(options, [&](const std::string& line, size_t) {
+  return ForEachLine(options, [&](const std::string& line, const std::string&) {
     const std::vector<int32_t> ids = tokenizer->Encode(line);
     std::cout << (common.json ? DumpJson(Json(ids)) : absl::StrJoin(ids, " ")) << "\n";
     return absl::OkStatus();
@@ -82,21 +97,21 @@ absl::Status Encode(const TextOptions& options, const CommonOptions& common) {
 
 absl::Status Decode(const TextOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(options.tokenizer));
-  return ForEachLine(options, [&](const std::string& line, size_t number) -> absl::Status {
-    std::vector<int32_t> ids;
-    for (const absl::string_view word :
-         absl::StrSplit(line, absl::ByAnyChar(" ,[]\t"), absl::SkipEmpty())) {
-      int32_t id;
-      if (!absl::SimpleAtoi(word, &id) || id < 0) {
-        return UserError(absl::StrCat("line ", number),
-                         absl::StrCat("found \"", word, "\", expected ids"));
-      }
-      ids.push_back(id);
-    }
-    const std::string text = tokenizer->Decode(ids);
-    std::cout << (common.json ? DumpJson(Json(text)) : text) << "\n";
-    return absl::OkStatus();
-  });
+  return ForEachLine(
+      options, [&](const std::string& line, const std::string& place) -> absl::Status {
+        std::vector<int32_t> ids;
+        for (const absl::string_view word :
+             absl::StrSplit(line, absl::ByAnyChar(" ,[]\t"), absl::SkipEmpty())) {
+          int32_t id;
+          if (!absl::SimpleAtoi(word, &id) || id < 0) {
+            return UserError(place, absl::StrCat("found \"", word, "\", expected ids"));
+          }
+          ids.push_back(id);
+        }
+        const std::string text = tokenizer->Decode(ids);
+        std::cout << (common.json ? DumpJson(Json(text)) : text) << "\n";
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace

@@ -2,11 +2,16 @@
 // foreign exceptions.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
+#include <stdexcept>
 
 #include "cli/bind.h"
 #include "cli/commands.h"
@@ -24,11 +29,23 @@ void TuneAllocator() {
   ::mallopt(M_TOP_PAD, 64 << 20);
 }
 
-void SetUpProcess(const CommonOptions& common) {
+// A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and results would
+// be written into it. /dev/null stands there instead, opened so that use of it still fails.
+void FillStandardDescriptors() {
+  for (const int fd : {0, 1, 2}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) std::_Exit(1);
+  }
+}
+
+void SetUpProcess(const Invocation& invocation) {
+  const CommonOptions& common = invocation.common;
+  if (invocation.command->on_signal == OnSignal::kPoll) InstallStopHandlers();
   SetQuiet(common.quiet);
   if (common.threads > 0) at::set_num_threads(static_cast<int>(common.threads));
   FlushDenormals(true);
-  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // both become errors of the write
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 int Report(const absl::Status& status) {
@@ -41,14 +58,32 @@ int Report(const absl::Status& status) {
   return ExitCode(status);
 }
 
+absl::Status OutOfMemory() {
+  return RunError(
+      "memory",
+      "there is not enough for this: use a smaller batch (--batch-tokens, --batch, in a "
+      "recipe batch.micro_batch), shorter sequences or a smaller model");
+}
+
+// LibTorch has no exception of its own for this; these are its sentences.
+bool IsOutOfMemory(const std::string& what) {
+  for (const char* sentence : {"allocate memory", "not enough memory", "out of memory",
+                               "Storage size calculation overflowed"}) {
+    if (what.find(sentence) != std::string::npos) return true;
+  }
+  return false;
+}
+
 absl::Status Execute(const Invocation& invocation) {
   try {
     return invocation.command->run(invocation.common);
   } catch (const c10::Error& error) {
-    return RunError("LibTorch", error.what_without_backtrace());
+    const std::string what = error.what_without_backtrace();
+    return IsOutOfMemory(what) ? OutOfMemory() : RunError("LibTorch", what);
   } catch (const std::bad_alloc&) {
-    return RunError("memory",
-                    "there is not enough; use a smaller batch.micro_batch or decode batch");
+    return OutOfMemory();
+  } catch (const std::length_error&) {  // more values than any memory holds
+    return OutOfMemory();
   } catch (const std::exception& error) {
     return RunError("unexpected error", error.what());
   }
@@ -62,7 +97,7 @@ int Main(const std::vector<std::string>& arguments) {
     std::cout << invocation->help;
     return 0;
   }
-  SetUpProcess(invocation->common);
+  SetUpProcess(*invocation);
   absl::Status status = Execute(*invocation);
   std::cout.flush();
   if (status.ok() && !std::cout) status = RunError("standard output", "cannot be written");
@@ -73,7 +108,7 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace regroup
 
 int main(int argc, char** argv) {
-  regroup::InstallStopHandlers();
+  regroup::FillStandardDescriptors();
   regroup::TuneAllocator();
   return regroup::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -1,5 +1,6 @@
-// How a config struct lists its fields: once, with help and limits. Reader (recipe), writer, hash and help all come
-// from that list, so adding a knob is one line. A config struct is a plain aggregate with defaults and
+// How a config struct lists its fields: once, with help and limits. Reader (recipe), writer, hash
+// and help all come from that list, so adding a knob is one line. A config struct is a plain
+// aggregate with defaults and
 //
 //   template <class Self, class Visitor>
 //   static void Visit(Self& c, Visitor& v) {
@@ -7,8 +8,9 @@
 //     v(Field("name", "which optimizer").OneOf({"adafactor", "adamw"}), c.name);
 //   }
 //
-// Field types: bool, int64_t ("50k steps", "10 GB" accepted), double ("5%" accepted), std::string, std::optional of those,
-// std::vector<std::string|double|int64_t>, std::map<std::string, T>, Json (anything), and nested config structs.
+// Field types: bool, int64_t ("50k steps", "10 GB" accepted), double ("5%" accepted), std::string,
+// std::optional of those, std::vector<std::string|double|int64_t>, std::map<std::string, T>, Json
+// (anything), and nested config structs.
 #pragma once
 
 #include <limits>
@@ -24,7 +26,8 @@
 namespace regroup {
 
 struct Field {
-  Field(std::string field_name, std::string field_help) : name(std::move(field_name)), help(std::move(field_help)) {}
+  Field(std::string field_name, std::string field_help)
+      : name(std::move(field_name)), help(std::move(field_help)) {}
   Field& Required() { return required = true, *this; }
   Field& AtLeast(double low) { return minimum = low, *this; }
   Field& AtMost(double high) { return maximum = high, *this; }
@@ -63,12 +66,15 @@ struct NoVisit {
 }  // namespace internal
 
 template <class T>
-concept ConfigStruct = std::is_class_v<T> && requires(T& c, internal::NoVisit& v) { T::Visit(c, v); };
+concept ConfigStruct = std::is_class_v<T> && requires(T& c, internal::NoVisit& v) {
+  T::Visit(c, v);
+};
 
 template <class T>
 Json FieldToJson(const T& value, bool results_only);
 
-// Writes a config as JSON; with `results_only` fields marked NoResult are left out (what a stage hash covers).
+// Writes a config as JSON; with `results_only` fields marked NoResult are left out (what a stage
+// hash covers).
 class JsonWriter {
  public:
   explicit JsonWriter(bool results_only) : results_only_(results_only) {}

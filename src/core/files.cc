@@ -111,7 +111,9 @@ absl::Status WriteInPlace(const std::string& path, std::string_view content) {
   return WriteAll(fd.get(), content, path);
 }
 
-std::string Hex(XXH128_hash_t hash) { return absl::StrFormat("%016x%016x", hash.high64, hash.low64); }
+std::string Hex(XXH128_hash_t hash) {
+  return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+}
 
 }  // namespace
 
@@ -164,7 +166,8 @@ std::string ParentFolder(const std::string& path) {
 
 std::string BaseName(const std::string& path) {
   const fs::path normal = fs::path(path).lexically_normal();
-  return normal.has_filename() ? normal.filename().string() : normal.parent_path().filename().string();
+  return normal.has_filename() ? normal.filename().string()
+                               : normal.parent_path().filename().string();
 }
 
 absl::Status WriteError(const std::string& path, const std::string& what, int error) {
@@ -202,8 +205,8 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
   return SyncPath(ParentFolder(target));
 }
 
-absl::StatusOr<std::string> FillFolderAside(const std::string& target,
-                                            const std::function<absl::Status(const std::string&)>& fill) {
+absl::StatusOr<std::string> FillFolderAside(
+    const std::string& target, const std::function<absl::Status(const std::string&)>& fill) {
   REGROUP_ASSIGN_OR_RETURN(const std::string aside, MakeFolderAside(target));
   absl::Status filled = fill(aside);
   if (filled.ok()) filled = SyncTree(aside);
@@ -213,7 +216,8 @@ absl::StatusOr<std::string> FillFolderAside(const std::string& target,
   return filled;
 }
 
-absl::Status PublishFolder(const std::string& target, const std::function<absl::Status(const std::string&)>& fill) {
+absl::Status PublishFolder(const std::string& target,
+                           const std::function<absl::Status(const std::string&)>& fill) {
   std::string normal = fs::path(target).lexically_normal().string();
   while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   normal = WithoutLink(normal);
@@ -229,7 +233,8 @@ absl::Status PublishFolder(const std::string& target, const std::function<absl::
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
+  if (fd.get() < 0)
+    return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return UserError(path, "is not a regular file");
@@ -238,9 +243,11 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
   void* memory = nullptr;
   if (size > 0) {
     memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-    if (memory == MAP_FAILED) return RunError(path, absl::StrCat("cannot map the file: ", std::strerror(errno)));
+    if (memory == MAP_FAILED)
+      return RunError(path, absl::StrCat("cannot map the file: ", std::strerror(errno)));
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(memory), size));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, static_cast<const std::byte*>(memory), size));
 }
 
 MappedFile::MappedFile(std::string path, const std::byte* data, size_t size)
@@ -250,7 +257,9 @@ MappedFile::~MappedFile() {
   if (size_ > 0) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-std::string HashBytes(std::string_view content) { return Hex(XXH3_128bits(content.data(), content.size())); }
+std::string HashBytes(std::string_view content) {
+  return Hex(XXH3_128bits(content.data(), content.size()));
+}
 
 absl::StatusOr<std::string> HashFile(const std::string& path) {
   REGROUP_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));

@@ -1,4 +1,5 @@
-// Files: whole reads, atomic writes and folder publication, mapping, hashes. Used by every room that touches disk.
+// Files: whole reads, atomic writes and folder publication, mapping, hashes. Used by every room
+// that touches disk.
 #pragma once
 
 #include <cstddef>
@@ -19,25 +20,28 @@ bool FolderExists(const std::string& path);
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 absl::Status MakeFolders(const std::string& path);
 absl::StatusOr<std::string> ReadFile(const std::string& path);
-std::string JoinPath(const std::string& folder, const std::string& name);  // name absolute: name itself
+std::string JoinPath(const std::string& folder,
+                     const std::string& name);  // name absolute: name itself
 std::string ParentFolder(const std::string& path);
 std::string BaseName(const std::string& path);
 
-// What writing at `path` failed with, by errno: a place where nothing can be written (no such folder, a file in the way,
-// no permission) is a UserError, a full disk and the like a RunError.
+// What writing at `path` failed with, by errno: a place where nothing can be written (no such
+// folder, a file in the way, no permission) is a UserError, a full disk and the like a RunError.
 absl::Status WriteError(const std::string& path, const std::string& what, int error);
 
-// Writes to a neighbour file of a new name, syncs, renames: readers see the old content or the new, never a part. A
-// link's file is replaced, not the link; a device or a pipe is written to as it is.
+// Writes to a neighbour file of a new name, syncs, renames: readers see the old content or the new,
+// never a part. A link's file is replaced, not the link; a device or a pipe is written to as it is.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 
-// Makes a folder of a new name beside `target` (target + kAsideMark + ...), fills it by `fill(that folder)` and syncs every
-// file. Returns its name; it is removed again if something fails.
+// Makes a folder of a new name beside `target` (target + kAsideMark + ...), fills it by `fill(that
+// folder)` and syncs every file. Returns its name; it is removed again if something fails.
 inline constexpr char kAsideMark[] = ".partial";
-absl::StatusOr<std::string> FillFolderAside(const std::string& target,
-                                            const std::function<absl::Status(const std::string&)>& fill);
-// The same, renamed into place. `target` must be absent or an empty folder; a link to an empty folder is followed.
-absl::Status PublishFolder(const std::string& target, const std::function<absl::Status(const std::string&)>& fill);
+absl::StatusOr<std::string> FillFolderAside(
+    const std::string& target, const std::function<absl::Status(const std::string&)>& fill);
+// The same, renamed into place. `target` must be absent or an empty folder; a link to an empty
+// folder is followed.
+absl::Status PublishFolder(const std::string& target,
+                           const std::function<absl::Status(const std::string&)>& fill);
 
 // A read-only mapping of a whole file; the memory lives as long as the object.
 class MappedFile {
@@ -57,7 +61,8 @@ class MappedFile {
   size_t size_;
 };
 
-// XXH3 of 128 bits as 32 hex digits: finds damage and identifies content; not a defence against forgery.
+// XXH3 of 128 bits as 32 hex digits: finds damage and identifies content; not a defence against
+// forgery.
 std::string HashBytes(std::string_view content);
 absl::StatusOr<std::string> HashFile(const std::string& path);
 

@@ -1,4 +1,5 @@
-// JSON for the whole house: nlohmann's ordered_json (keys keep the order in which they were written).
+// JSON for the whole house: nlohmann's ordered_json (keys keep the order in which they were
+// written).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,8 +11,8 @@ namespace regroup {
 
 using Json = nlohmann::ordered_json;
 
-// Parses `text`; a syntax error is a UserError at `place` with the position. Rejects duplicate keys and values nested
-// deeper than kDeepestJson, because what walks over a value recurses.
+// Parses `text`; a syntax error is a UserError at `place` with the position. Rejects duplicate keys
+// and values nested deeper than kDeepestJson, because what walks over a value recurses.
 inline constexpr int kDeepestJson = 100;
 absl::StatusOr<Json> ParseJson(const std::string& text, const std::string& place);
 absl::StatusOr<Json> ReadJsonFile(const std::string& path);

@@ -36,10 +36,13 @@ std::string TimeNow() {
 }  // namespace
 
 void Log(LogLevel level, const std::string& message) {
-  const char* mark = level == LogLevel::kInfo ? "" : level == LogLevel::kWarning ? "warning: " : "error: ";
+  const char* mark = level == LogLevel::kInfo      ? ""
+                     : level == LogLevel::kWarning ? "warning: "
+                                                   : "error: ";
   LogState& state = State();
   const std::lock_guard<std::mutex> lock(state.mutex);
-  if (!state.quiet || level != LogLevel::kInfo) std::fprintf(stderr, "%s%s\n", mark, message.c_str());
+  if (!state.quiet || level != LogLevel::kInfo)
+    std::fprintf(stderr, "%s%s\n", mark, message.c_str());
   if (state.file.is_open()) state.file << TimeNow() << ' ' << mark << message << std::endl;
 }
 

@@ -1,4 +1,5 @@
-// Log lines on stderr (results go to stdout, never here). Called from every room that reports progress.
+// Log lines on stderr (results go to stdout, never here). Called from every room that reports
+// progress.
 #pragma once
 
 #include <string>

@@ -62,8 +62,9 @@ std::string DidYouMean(const std::string& word, const std::vector<std::string>& 
 namespace internal {
 
 void CheckFailed(const char* file, int line, const char* condition, const std::string& message) {
-  std::fprintf(stderr, "%s:%d: broken promise: %s%s%s\nThis is a bug in regroup; please report it.\n", file, line,
-               condition, message.empty() ? "" : ": ", message.c_str());
+  std::fprintf(stderr,
+               "%s:%d: broken promise: %s%s%s\nThis is a bug in regroup; please report it.\n", file,
+               line, condition, message.empty() ? "" : ": ", message.c_str());
   std::abort();
 }
 

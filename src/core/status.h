@@ -18,8 +18,9 @@ inline absl::string_view ToAbsl(std::string_view s) { return {s.data(), s.size()
 inline std::string_view ToStd(absl::string_view s) { return {s.data(), s.size()}; }
 
 // The user, a recipe or an input file is at fault: exit code 2, nothing was changed.
-// `place` is what a person can open ("a.jsonl:12", "recipe.yaml:3: stages.x.steps", "model.safetensors: lm_head.weight");
-// `message` says what was found, what was expected and what to do.
+// `place` is what a person can open ("a.jsonl:12", "recipe.yaml:3: stages.x.steps",
+// "model.safetensors: lm_head.weight"); `message` says what was found, what was expected and what
+// to do.
 absl::Status UserError(const std::string& place, const std::string& message);
 
 // Something failed while running (disk, memory, kernel): exit code 1.
@@ -35,23 +36,25 @@ std::string Nearest(const std::string& word, const std::vector<std::string>& can
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates);
 
 namespace internal {
-[[noreturn]] void CheckFailed(const char* file, int line, const char* condition, const std::string& message);
+[[noreturn]] void CheckFailed(const char* file, int line, const char* condition,
+                              const std::string& message);
 }  // namespace internal
 
 }  // namespace regroup
 
 // A broken promise between our own functions: prints place and message, then aborts.
-#define REGROUP_CHECK(condition, ...)                                                                \
-  do {                                                                                               \
-    if (!(condition)) {                                                                              \
-      ::regroup::internal::CheckFailed(__FILE__, __LINE__, #condition, ::std::string{__VA_ARGS__}); \
-    }                                                                                                \
+#define REGROUP_CHECK(condition, ...)                                  \
+  do {                                                                 \
+    if (!(condition)) {                                                \
+      ::regroup::internal::CheckFailed(__FILE__, __LINE__, #condition, \
+                                       ::std::string{__VA_ARGS__});    \
+    }                                                                  \
   } while (false)
 
-#define REGROUP_RETURN_IF_ERROR(expression)                          \
-  do {                                                               \
-    ::absl::Status regroup_status_ = (expression);                   \
-    if (!regroup_status_.ok()) return regroup_status_;               \
+#define REGROUP_RETURN_IF_ERROR(expression)            \
+  do {                                                 \
+    ::absl::Status regroup_status_ = (expression);     \
+    if (!regroup_status_.ok()) return regroup_status_; \
   } while (false)
 
 #define REGROUP_CONCAT_INNER_(a, b) a##b

@@ -1,5 +1,6 @@
-// Polite stopping: SIGINT, SIGTERM and SIGHUP raise a flag that loops poll; the second signal ends the process at once.
-// `cli` installs the handlers for commands that poll; train, decode and data loops ask StopRequested().
+// Polite stopping: SIGINT, SIGTERM and SIGHUP raise a flag that loops poll; the second signal ends
+// the process at once. `cli` installs the handlers for commands that poll; train, decode and data
+// loops ask StopRequested().
 #pragma once
 
 #include "core/status.h"
@@ -12,7 +13,8 @@ bool StopRequested();
 int StopSignal();  // 0, or the signal's number
 // For tests: raises the flag as the signal would.
 void RequestStop(int signal);
-// The status that a loop returns once its state was saved; `cli` turns it into exit code 128 + signal.
+// The status that a loop returns once its state was saved; `cli` turns it into exit code 128 +
+// signal.
 absl::Status StoppedStatus();
 bool IsStopped(const absl::Status& status);
 

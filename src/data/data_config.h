@@ -18,13 +18,16 @@ struct CorpusConfig {
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     v(Field("files", "paths and globs of the corpus").Required().Path(), c.files);
-    v(Field("format", "jsonl: a JSON object per line; text: a document per line").OneOf({"jsonl", "text"}), c.format);
+    v(Field("format", "jsonl: a JSON object per line; text: a document per line")
+          .OneOf({"jsonl", "text"}),
+      c.format);
     v(Field("text", "key of the text in a JSON line").OnlyIf("format", {"jsonl"}), c.text);
   }
 };
 
 struct SpanCorruptionConfig {
-  std::map<std::string, double> mixture;  // corpus name -> weight; empty: all corpora, equal weights
+  std::map<std::string, double>
+      mixture;  // corpus name -> weight; empty: all corpora, equal weights
   int64_t source_length = 512;
   double noise_density = 0.15;
   double mean_span_length = 3.0;
@@ -32,8 +35,10 @@ struct SpanCorruptionConfig {
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     v(Field("mixture", "corpus name: weight"), c.mixture);
-    v(Field("source_length", "tokens of a corrupted source, EOS included").AtLeast(8).AtMost(65536), c.source_length);
-    v(Field("noise_density", "share of tokens that are masked").AtLeast(0.001).AtMost(0.999), c.noise_density);
+    v(Field("source_length", "tokens of a corrupted source, EOS included").AtLeast(8).AtMost(65536),
+      c.source_length);
+    v(Field("noise_density", "share of tokens that are masked").AtLeast(0.001).AtMost(0.999),
+      c.noise_density);
     v(Field("mean_span_length", "mean length of a masked span").AtLeast(1), c.mean_span_length);
   }
 };
@@ -44,16 +49,19 @@ struct TaskLengths {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("source", "longest source in tokens, EOS included; longer text is cut").AtLeast(2), c.source);
-    v(Field("target", "longest target in tokens, EOS included; longer text is cut").AtLeast(2), c.target);
+    v(Field("source", "longest source in tokens, EOS included; longer text is cut").AtLeast(2),
+      c.source);
+    v(Field("target", "longest target in tokens, EOS included; longer text is cut").AtLeast(2),
+      c.target);
   }
 };
 
 // The text half of a task: fields, template, reader, lengths (the metric half is in `evaluate`).
 struct TextTaskConfig {
   std::string name;
-  std::string input;   // "summarize: {description}"
-  std::string target;  // "{title}"; a field that holds a list: its first entry trains, all are references
+  std::string input;  // "summarize: {description}"
+  std::string
+      target;  // "{title}"; a field that holds a list: its first entry trains, all are references
   std::string reader = "jsonl";
   TaskLengths lengths;
 };

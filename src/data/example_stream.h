@@ -1,4 +1,5 @@
-// An endless sequence of examples whose order is a pure function of (seed, position). `train` reads it.
+// An endless sequence of examples whose order is a pure function of (seed, position). `train` reads
+// it.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,12 @@ class ExampleStream {
   virtual absl::StatusOr<Example> Next() = 0;
   // The number of the example that Next() will return, from 0.
   virtual uint64_t position() const = 0;
-  // Goes to `position`. `hint` is what Hint() gave there (or null): only makes it fast, never changes the result.
+  // Goes to `position`. `hint` is what Hint() gave there (or null): only makes it fast, never
+  // changes the result.
   virtual absl::Status Seek(uint64_t position, const Json& hint) = 0;
   virtual Json Hint() const = 0;
-  // Identity of the data: files with sizes and hashes of their beginning, tokenizer, lengths. Kept in provenance.
+  // Identity of the data: files with sizes and hashes of their beginning, tokenizer, lengths. Kept
+  // in provenance.
   virtual Json Fingerprint() const = 0;
 };
 

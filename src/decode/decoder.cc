@@ -134,7 +134,7 @@ at::Tensor DecoderState::Step(const at::Tensor& ids_b) {
   if (config.scale_decoder_outputs) {
     normed.mul_(1.0 / std::sqrt(static_cast<double>(config.d_model)));
   }
-  return at::mm(normed, weights_.head_dv);
+  return at::mm(normed.to(weights_.head_dv.scalar_type()), weights_.head_dv);
 }
 
 int64_t DecoderState::CacheBytes() const {

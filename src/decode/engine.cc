@@ -44,8 +44,7 @@ at::Tensor FirstPlaces(const at::Tensor& logits_bv, const at::Tensor& best_b) {
 // The likeliest id of each row and its log-probability (fp32, fp64 for fp64 logits); the first of
 // equals.
 Picks PickGreedy(const at::Tensor& logits_bv) {
-  const bool narrow = logits_bv.scalar_type() == at::kBFloat16;
-  const at::Tensor logits = (narrow ? logits_bv.to(at::kFloat) : logits_bv).cpu();
+  const at::Tensor logits = logits_bv.cpu();
   const at::Tensor best = logits.amax(-1);
   const at::Tensor ids = logits.scalar_type() == at::kDouble ? FirstPlaces<double>(logits, best)
                                                              : FirstPlaces<float>(logits, best);

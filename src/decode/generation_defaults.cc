@@ -53,8 +53,7 @@ absl::StatusOr<GenerationDefaults> ReadGenerationConfig(const HfModel& model) {
   int64_t with_start = defaults.max_length + 1;
   REGROUP_RETURN_IF_ERROR(reader.Read("max_length", 2, kLongestOutput + 1, with_start));
   defaults.max_length = with_start - 1;
-  REGROUP_RETURN_IF_ERROR(
-      reader.Read("max_new_tokens", 1, kLongestOutput, defaults.max_length));
+  REGROUP_RETURN_IF_ERROR(reader.Read("max_new_tokens", 1, kLongestOutput, defaults.max_length));
   return defaults;
 }
 

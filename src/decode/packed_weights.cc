@@ -79,8 +79,13 @@ PackedWeights PackWeights(const T5Config& config, const StateDict& weights,
   packed.config = config;
   packed.compute = compute;
   packed.embedding_vd = packer.Get("shared.weight");
-  packed.head_dv =
-      config.tied_embeddings ? packed.embedding_vd.t() : packer.Matrix("lm_head.weight");
+  if (compute == at::kBFloat16) {  // logits are fp32, as in the loss
+    const std::string head = config.tied_embeddings ? "shared.weight" : "lm_head.weight";
+    packed.head_dv = weights.at(head).to(at::kFloat).t();
+  } else {
+    packed.head_dv =
+        config.tied_embeddings ? packed.embedding_vd.t() : packer.Matrix("lm_head.weight");
+  }
   packed.encoder_norm_d = packer.Get("encoder.final_layer_norm.weight");
   packed.decoder_norm_d = packer.Get("decoder.final_layer_norm.weight");
   packed.encoder_bias = packer.Get(RelativeBiasName(false));

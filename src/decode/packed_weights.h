@@ -40,7 +40,8 @@ struct DecoderLayerWeights {
 struct PackedWeights {
   T5Config config;
   at::ScalarType compute = at::kFloat;
-  at::Tensor embedding_vd, head_dv;
+  at::Tensor embedding_vd;
+  at::Tensor head_dv;  // fp32 where the compute type is bf16
   at::Tensor encoder_norm_d, decoder_norm_d;
   at::Tensor encoder_bias, decoder_bias;  // [buckets, h]
   std::vector<EncoderLayerWeights> encoder;

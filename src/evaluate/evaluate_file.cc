@@ -49,8 +49,8 @@ void PrintTable(const TaskEvaluation& result, const std::string& predictions, st
 std::string DefaultPredictions(const EvaluateRequest& request) {
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::canonical(request.model, error);
-  const std::string name = absl::StrCat(folder.filename().string(), ".",
-                                        request.task.text.name, ".predictions.jsonl");
+  const std::string name =
+      absl::StrCat(folder.filename().string(), ".", request.task.text.name, ".predictions.jsonl");
   const std::string above = folder.parent_path().filename().string();
   return above.empty() ? name : absl::StrCat(above, ".", name);
 }

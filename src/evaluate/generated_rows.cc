@@ -29,8 +29,9 @@ absl::StatusOr<Json> ReadSettings(const std::string& path) {
 // What began the file must be what goes on with it.
 absl::Status CheckSettings(const std::string& path, const Json& settings) {
   if (!FileExists(SettingsPath(path))) {
-    return UserError(path, absl::StrCat("is there already and has no ", SettingsPath(path),
-                                        ", so this command did not begin it; name another --output"));
+    return UserError(path,
+                     absl::StrCat("is there already and has no ", SettingsPath(path),
+                                  ", so this command did not begin it; name another --output"));
   }
   REGROUP_ASSIGN_OR_RETURN(const Json before, ReadSettings(path));
   std::vector<std::string> changed;
@@ -109,8 +110,7 @@ absl::StatusOr<GeneratedRows> GeneratedRows::Open(const std::string& path, const
     LogInfo(absl::StrCat(path, ": goes on behind ", rows.finished(), " finished rows"));
   }
   REGROUP_RETURN_IF_ERROR(rows.OpenFile());
-  const absl::Status written =
-      WriteFileAtomically(SettingsPath(path), DumpJsonPretty(marked));
+  const absl::Status written = WriteFileAtomically(SettingsPath(path), DumpJsonPretty(marked));
   if (!written.ok() && !is_there) std::filesystem::remove(path, error);
   REGROUP_RETURN_IF_ERROR(written);
   return rows;

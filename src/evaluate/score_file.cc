@@ -26,7 +26,8 @@ class FileScorer {
 
   absl::Status Take(Row row) {
     if (row.example.target_ids.empty()) {
-      return UserError(Place(row), "has no \"target\", \"targets\" or \"target_ids\"; score needs one");
+      return UserError(Place(row),
+                       "has no \"target\", \"targets\" or \"target_ids\"; score needs one");
     }
     window_.push_back(std::move(row));
     return window_.size() < kWindowRows ? absl::OkStatus() : Flush();

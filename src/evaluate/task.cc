@@ -27,17 +27,16 @@ absl::StatusOr<Decoded> DecodeRows(const TaskConfig& task, const std::vector<Row
   for (const Row& row : rows) sources.push_back(row.example.input_ids);
   Decoded decoded;
   decoded.texts.resize(rows.size());
-  REGROUP_RETURN_IF_ERROR(
-      GenerateAll(engine, sources, task.decode.max_length.value_or(task.text.lengths.target),
-                  task.decode, &decoded.times, [&](size_t row, Hypothesis hypothesis) -> absl::Status {
-                    if (!std::isfinite(hypothesis.score)) {
-                      return NotFinite(absl::StrCat("row ", rows[row].example.id), "score",
-                                       hypothesis.score);
-                    }
-                    decoded.texts[row] = tokenizer.Decode(hypothesis.ids);
-                    decoded.at_length_limit += hypothesis.at_length_limit ? 1 : 0;
-                    return absl::OkStatus();
-                  }));
+  REGROUP_RETURN_IF_ERROR(GenerateAll(
+      engine, sources, task.decode.max_length.value_or(task.text.lengths.target), task.decode,
+      &decoded.times, [&](size_t row, Hypothesis hypothesis) -> absl::Status {
+        if (!std::isfinite(hypothesis.score)) {
+          return NotFinite(absl::StrCat("row ", rows[row].example.id), "score", hypothesis.score);
+        }
+        decoded.texts[row] = tokenizer.Decode(hypothesis.ids);
+        decoded.at_length_limit += hypothesis.at_length_limit ? 1 : 0;
+        return absl::OkStatus();
+      }));
   return decoded;
 }
 

@@ -23,6 +23,9 @@ class LineReader {
   virtual const std::string& path() const = 0;
 };
 
+// UserError at `place` where `line` is no UTF-8.
+absl::Status CheckUtf8(const std::string& line, const std::string& place);
+
 // Files named by paths and shell globs (in order; each glob sorted). A pattern that matches nothing
 // is a UserError.
 absl::StatusOr<std::vector<std::string>> ExpandGlobs(const std::vector<std::string>& patterns);

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "metrics/unicode.h"
 
 namespace regroup {
@@ -91,18 +89,10 @@ std::u32string TokenizeIntl(std::u32string_view segment) {
 
 }  // namespace
 
-const std::vector<std::string>& BleuTokenizerNames() {
-  static const auto& names = *new std::vector<std::string>{"13a", "intl", "char", "none"};
-  return names;
-}
-
 absl::StatusOr<BleuTokenizer> ParseBleuTokenizer(const std::string& name) {
+  REGROUP_RETURN_IF_ERROR(CheckBleuTokenizer(name));
   const auto& names = BleuTokenizerNames();
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<BleuTokenizer>(found - names.begin());
-  return UserError("tokenize",
-                   absl::StrCat("\"", name, "\" is no BLEU tokenizer", DidYouMean(name, names),
-                                "; choose one of ", absl::StrJoin(names, ", ")));
+  return static_cast<BleuTokenizer>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
 std::u32string SeparateTokens(std::u32string_view segment, BleuTokenizer tokenizer) {

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "core/status.h"
+#include "metrics/metric_config.h"
 
 namespace regroup {
 
 enum class BleuTokenizer { k13a, kIntl, kChar, kNone };
 
-// Spellings on the command line, in the order of the enum.
-const std::vector<std::string>& BleuTokenizerNames();
+// By its spelling on the command line (BleuTokenizerNames).
 absl::StatusOr<BleuTokenizer> ParseBleuTokenizer(const std::string& name);
 
 // One segment with a space at every token boundary (runs of white space are left as they are: split

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "metrics/bleu.h"
 #include "metrics/chrf.h"
 #include "metrics/rouge.h"
@@ -13,62 +12,24 @@
 namespace regroup {
 namespace {
 
-constexpr int kMostResamples = 1'000'000;
 constexpr int kDefaultResamples = 1000;
 
-struct MetricEntry {
-  std::string name;
-  std::string primary;
-  std::vector<std::string> keys;
-  std::vector<std::string> options;  // that change its values
-  bool takes_missing;                // a missing prediction is wrong, rather than an error
-};
-
-const std::vector<MetricEntry>& Table() {
-  static const auto& table =
-      *new std::vector<MetricEntry>{{"bleu", "bleu", {"bleu"}, {"tokenize", "lowercase"}, false},
-                                    {"chrf", "chrf", {"chrf"}, {"lowercase"}, false},
-                                    {"rouge",
-                                     "rouge1",
-                                     {"rouge1", "rouge2", "rougeL", "rougeLsum"},
-                                     {"stemmer", "sentence_split_dot"},
-                                     false},
-                                    {"squad", "f1", {"exact_match", "f1"}, {}, true},
-                                    {"trivia_qa", "f1", {"exact_match", "f1"}, {}, true},
-                                    {"accuracy", "accuracy", {"accuracy"}, {}, true},
-                                    {"exact_match", "exact_match", {"exact_match"}, {}, true}};
-  return table;
-}
-
-const MetricEntry* Find(const std::string& metric) {
-  const auto found =
-      std::find_if(Table().begin(), Table().end(), [&](const auto& e) { return e.name == metric; });
-  return found == Table().end() ? nullptr : &*found;
-}
-
-absl::Status UnknownMetric(const std::string& metric) {
-  return UserError("metric",
-                   absl::StrCat("\"", metric, "\" is no metric", DidYouMean(metric, MetricNames()),
-                                "; choose one of ", absl::StrJoin(MetricNames(), ", ")));
-}
-
-absl::Status CheckInput(const MetricEntry& metric, const MetricInput& input) {
+absl::Status CheckInput(const std::string& metric, const MetricInput& input) {
   const size_t rows = input.predictions.size();
   if (rows != input.references.size()) {
-    return UserError(metric.name,
+    return UserError(metric,
                      absl::StrCat("found ", rows, " predictions and ", input.references.size(),
                                   " rows of references; each prediction needs its own"));
   }
-  if (rows == 0)
-    return UserError(metric.name, "there is no row to score; give at least one prediction");
+  if (rows == 0) return UserError(metric, "there is no row to score; give at least one prediction");
   REGROUP_CHECK(input.missing.empty() || input.missing.size() == rows,
                 "missing marks every row or none");
   for (size_t i = 0; i < rows; ++i) {
-    const std::string place = absl::StrCat(metric.name, ": row ", i);
+    const std::string place = absl::StrCat(metric, ": row ", i);
     if (input.references[i].empty()) return UserError(place, "has no reference; give at least one");
-    if (!metric.takes_missing && !input.missing.empty() && input.missing[i]) {
-      return UserError(
-          place, absl::StrCat("has no prediction; ", metric.name, " needs one for every row"));
+    if (!TakesMissing(metric) && !input.missing.empty() && input.missing[i]) {
+      return UserError(place,
+                       absl::StrCat("has no prediction; ", metric, " needs one for every row"));
     }
   }
   return absl::OkStatus();
@@ -94,13 +55,9 @@ absl::StatusOr<ScoredRows> ScoreRows(const std::string& metric, const MetricInpu
 
 absl::StatusOr<ScoredRows> CheckAndScoreRows(const std::string& metric, const MetricInput& input,
                                              const MetricOptions& options) {
-  const MetricEntry* entry = Find(metric);
-  if (entry == nullptr) return UnknownMetric(metric);
-  REGROUP_RETURN_IF_ERROR(CheckInput(*entry, input));
-  if (options.bootstrap < 0 || options.bootstrap > kMostResamples) {
-    return UserError("bootstrap",
-                     absl::StrCat("found ", options.bootstrap, ", expected 0 to ", kMostResamples));
-  }
+  REGROUP_RETURN_IF_ERROR(CheckMetric(metric));
+  REGROUP_RETURN_IF_ERROR(CheckInput(metric, input));
+  REGROUP_RETURN_IF_ERROR(CheckResamples(options.bootstrap));
   return ScoreRows(metric, input, options);
 }
 
@@ -118,59 +75,7 @@ void AddDetails(const std::string& metric, const MetricInput& input, const Metri
     result.notes["signature"] = ChrfSignature(input.references, options.lowercase);
 }
 
-// Options that differ from their defaults.
-std::vector<std::string> OptionsGiven(const MetricOptions& options) {
-  const MetricOptions defaults;
-  std::vector<std::string> given;
-  if (options.tokenize != defaults.tokenize) given.push_back("tokenize");
-  if (options.lowercase) given.push_back("lowercase");
-  if (options.stemmer) given.push_back("stemmer");
-  if (options.sentence_split_dot) given.push_back("sentence_split_dot");
-  return given;
-}
-
 }  // namespace
-
-const std::vector<std::string>& MetricNames() {
-  static const auto& names = *[] {
-    auto* list = new std::vector<std::string>;
-    for (const MetricEntry& entry : Table()) list->push_back(entry.name);
-    return list;
-  }();
-  return names;
-}
-
-std::string PrimaryKey(const std::string& metric) {
-  const MetricEntry* entry = Find(metric);
-  return entry == nullptr ? "" : entry->primary;
-}
-
-std::vector<std::string> MetricKeys(const std::string& metric) {
-  const MetricEntry* entry = Find(metric);
-  return entry == nullptr ? std::vector<std::string>{} : entry->keys;
-}
-
-absl::Status ValidateMetricOptions(const std::vector<std::string>& metrics,
-                                   const MetricOptions& options) {
-  std::vector<std::string> useful;
-  for (const std::string& metric : metrics) {
-    const MetricEntry* entry = Find(metric);
-    if (entry == nullptr) return UnknownMetric(metric);
-    useful.insert(useful.end(), entry->options.begin(), entry->options.end());
-  }
-  REGROUP_RETURN_IF_ERROR(ParseBleuTokenizer(options.tokenize).status());
-  for (const std::string& option : OptionsGiven(options)) {
-    if (std::find(useful.begin(), useful.end(), option) == useful.end()) {
-      return UserError(option, absl::StrCat("has no effect on ", absl::StrJoin(metrics, ", "),
-                                            "; leave it out"));
-    }
-  }
-  if (options.bootstrap < 0 || options.bootstrap > kMostResamples) {
-    return UserError("bootstrap",
-                     absl::StrCat("found ", options.bootstrap, ", expected 0 to ", kMostResamples));
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric, const MetricInput& input,
                                          const MetricOptions& options) {

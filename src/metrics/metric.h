@@ -11,17 +11,9 @@
 #include "core/json.h"
 #include "core/status.h"
 #include "metrics/bootstrap.h"
+#include "metrics/metric_config.h"
 
 namespace regroup {
-
-struct MetricOptions {
-  std::string tokenize = "13a";     // bleu: 13a, intl, char, none
-  bool lowercase = false;           // bleu, chrf
-  bool stemmer = false;             // rouge
-  bool sentence_split_dot = false;  // rouge: T5's rule that " . " ends a sentence
-  int bootstrap = 0;                // resamples for 95% intervals; 0 = none
-  uint64_t seed = 0;
-};
 
 // Rows to be scored; row i is predictions[i] against any of references[i].
 struct MetricInput {
@@ -37,21 +29,6 @@ struct MetricResult {
   std::vector<double> precisions;            // bleu only: 1- to 4-grams, 0-100
   double brevity_penalty = 0;                // bleu only
 };
-
-// bleu, chrf, rouge, squad, trivia_qa, accuracy, exact_match.
-const std::vector<std::string>& MetricNames();
-
-// The value that selects a checkpoint: bleu, chrf, rouge1, f1, f1, accuracy, exact_match; "" for an
-// unknown metric.
-std::string PrimaryKey(const std::string& metric);
-
-// The keys of MetricResult::values; empty for an unknown metric.
-std::vector<std::string> MetricKeys(const std::string& metric);
-
-// Unknown metrics, an unknown tokenizer, a number out of range, or an option that changes none of
-// `metrics`.
-absl::Status ValidateMetricOptions(const std::vector<std::string>& metrics,
-                                   const MetricOptions& options);
 
 // Errors (user's): unknown metric or tokenizer, no rows, different numbers of rows, a row without
 // references, missing predictions under a metric that has no rule for them (bleu, chrf, rouge).

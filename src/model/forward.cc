@@ -40,19 +40,33 @@ at::Tensor SplitHeads(const at::Tensor& x_btn, int64_t heads) {
 }  // namespace
 
 ForwardPass::ForwardPass(const T5Config& config, const StateDict& weights, at::ScalarType compute,
-                         const BatchTensors& batch, const DropoutOptions& dropout)
-    : config_(config), weights_(weights), compute_(compute), batch_(batch), dropout_(dropout) {}
+                         const BatchTensors& batch, const DropoutOptions& dropout,
+                         BlockObserver* observer)
+    : config_(config),
+      weights_(weights),
+      compute_(compute),
+      batch_(batch),
+      dropout_(dropout),
+      observer_(observer) {}
 
 at::Tensor ForwardPass::Encode() const {
   at::Tensor x_bsd = Embed(batch_.source_ids_bs, Site(false, 0, kIn));
   const AttentionTerms terms{SelfBias(false, x_bsd.size(1)), KeyMask(), {}};
   for (int64_t i = 0; i < config_.num_layers; ++i) {
-    const int64_t kv_heads = config_.kv_heads.encoder_self[static_cast<size_t>(i)];
-    const Attention self{EncoderSelfPrefix(i), kv_heads, terms, Site(false, i, kSelf)};
-    x_bsd = x_bsd + SelfAttention(Norm(x_bsd, NormName(false, i, 0)), self);
-    x_bsd = x_bsd + FeedForward(Norm(x_bsd, NormName(false, i, 1)), false, i);
+    if (observer_ != nullptr) observer_->Before(false, i, x_bsd);
+    x_bsd = EncoderBlock(x_bsd, i, terms);
+    if (observer_ != nullptr) observer_->After(false, i, x_bsd);
   }
   return Dropped(Norm(x_bsd, "encoder.final_layer_norm.weight"), Site(false, 0, kOut));
+}
+
+at::Tensor ForwardPass::EncoderBlock(at::Tensor x_bsd, int64_t layer,
+                                     const AttentionTerms& terms) const {
+  const Attention self{EncoderSelfPrefix(layer),
+                       config_.kv_heads.encoder_self[static_cast<size_t>(layer)], terms,
+                       Site(false, layer, kSelf)};
+  x_bsd = x_bsd + SelfAttention(Norm(x_bsd, NormName(false, layer, 0)), self);
+  return x_bsd + FeedForward(Norm(x_bsd, NormName(false, layer, 1)), false, layer);
 }
 
 at::Tensor ForwardPass::DecodeHidden(const at::Tensor& encoded_bsd) const {
@@ -61,18 +75,26 @@ at::Tensor ForwardPass::DecodeHidden(const at::Tensor& encoded_bsd) const {
   const AttentionTerms self_terms{SelfBias(true, x_btd.size(1)), {}, {}};
   const AttentionTerms cross_terms{{}, KeyMask(), {}};
   for (int64_t i = 0; i < config_.num_decoder_layers; ++i) {
-    const size_t layer = static_cast<size_t>(i);
-    const Attention self{DecoderSelfPrefix(i), config_.kv_heads.decoder_self[layer], self_terms,
-                         Site(true, i, kSelf)};
-    const Attention cross{CrossPrefix(i), config_.kv_heads.cross[layer], cross_terms,
-                          Site(true, i, kCross)};
-    x_btd = x_btd + SelfAttention(Norm(x_btd, NormName(true, i, 0)), self);
-    x_btd = x_btd + CrossAttention(Norm(x_btd, NormName(true, i, 1)), encoded_bsd, cross);
-    x_btd = x_btd + FeedForward(Norm(x_btd, NormName(true, i, 2)), true, i);
+    if (observer_ != nullptr) observer_->Before(true, i, x_btd);
+    x_btd = DecoderBlock(x_btd, encoded_bsd, i, self_terms, cross_terms);
+    if (observer_ != nullptr) observer_->After(true, i, x_btd);
   }
   x_btd = Dropped(Norm(x_btd, "decoder.final_layer_norm.weight"), Site(true, 0, kOut));
   if (!config_.scale_decoder_outputs) return x_btd;
   return x_btd * (1.0 / std::sqrt(static_cast<double>(config_.d_model)));
+}
+
+at::Tensor ForwardPass::DecoderBlock(at::Tensor x_btd, const at::Tensor& encoded_bsd, int64_t layer,
+                                     const AttentionTerms& self_terms,
+                                     const AttentionTerms& cross_terms) const {
+  const size_t i = static_cast<size_t>(layer);
+  const Attention self{DecoderSelfPrefix(layer), config_.kv_heads.decoder_self[i], self_terms,
+                       Site(true, layer, kSelf)};
+  const Attention cross{CrossPrefix(layer), config_.kv_heads.cross[i], cross_terms,
+                        Site(true, layer, kCross)};
+  x_btd = x_btd + SelfAttention(Norm(x_btd, NormName(true, layer, 0)), self);
+  x_btd = x_btd + CrossAttention(Norm(x_btd, NormName(true, layer, 1)), encoded_bsd, cross);
+  return x_btd + FeedForward(Norm(x_btd, NormName(true, layer, 2)), true, layer);
 }
 
 const at::Tensor& ForwardPass::HeadWeight() const {

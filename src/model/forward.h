@@ -15,7 +15,7 @@ namespace regroup {
 class ForwardPass {
  public:
   ForwardPass(const T5Config& config, const StateDict& weights, at::ScalarType compute,
-              const BatchTensors& batch, const DropoutOptions& dropout);
+              const BatchTensors& batch, const DropoutOptions& dropout, BlockObserver* observer);
 
   at::Tensor Encode() const;  // [b, s, d]
   // After the final norm and, for models that have it, the factor d_model^-0.5.
@@ -29,6 +29,11 @@ class ForwardPass {
     AttentionTerms terms;
     uint32_t site;
   };
+
+  at::Tensor EncoderBlock(at::Tensor x_bsd, int64_t layer, const AttentionTerms& terms) const;
+  at::Tensor DecoderBlock(at::Tensor x_btd, const at::Tensor& encoded_bsd, int64_t layer,
+                          const AttentionTerms& self_terms,
+                          const AttentionTerms& cross_terms) const;
 
   const at::Tensor& Master(const std::string& name) const;
   at::Tensor Weight(const std::string& name) const;  // in the compute type
@@ -53,6 +58,7 @@ class ForwardPass {
   at::ScalarType compute_;
   const BatchTensors& batch_;
   DropoutOptions dropout_;
+  BlockObserver* observer_;
 };
 
 }  // namespace regroup

@@ -1,4 +1,5 @@
-// T5Config: the shape of a T5, K/V heads per site and layer included. No LibTorch: recipe and plan read it too.
+// T5Config: the shape of a T5, K/V heads per site and layer included. No LibTorch: recipe and plan
+// read it too.
 #pragma once
 
 #include <cstdint>
@@ -53,11 +54,13 @@ struct T5Config {
 absl::Status ValidateT5Config(const T5Config& config, const std::string& place);
 int64_t CountParameters(const T5Config& config);
 // Bytes of K and V per position of one site over all decoder layers, at `bytes_per_value`.
-int64_t KvBytesPerPosition(const std::vector<int64_t>& kv_heads, int64_t d_kv, int64_t bytes_per_value);
+int64_t KvBytesPerPosition(const std::vector<int64_t>& kv_heads, int64_t d_kv,
+                           int64_t bytes_per_value);
 
 // What a recipe says under `model:` when it pre-trains from scratch (v1.1 by default).
 struct ModelConfig {
-  int64_t d_model = 512, d_kv = 64, d_ff = 1024, num_layers = 8, num_decoder_layers = 8, num_heads = 6;
+  int64_t d_model = 512, d_kv = 64, d_ff = 1024, num_layers = 8, num_decoder_layers = 8,
+          num_heads = 6;
   std::string feed_forward = "gated-gelu";
   bool tied_embeddings = false;
   double dropout_rate = 0.0;
@@ -71,12 +74,14 @@ struct ModelConfig {
     v(Field("num_layers", "encoder layers").AtLeast(1), c.num_layers);
     v(Field("num_decoder_layers", "decoder layers").AtLeast(1), c.num_decoder_layers);
     v(Field("num_heads", "query heads").AtLeast(1), c.num_heads);
-    v(Field("feed_forward", "relu (v1.0) or gated-gelu (v1.1)").OneOf({"relu", "gated-gelu"}), c.feed_forward);
+    v(Field("feed_forward", "relu (v1.0) or gated-gelu (v1.1)").OneOf({"relu", "gated-gelu"}),
+      c.feed_forward);
     v(Field("tied_embeddings", "share embedding and head (v1.0)"), c.tied_embeddings);
     v(Field("dropout_rate", "dropout while training").AtLeast(0).AtMost(0.99), c.dropout_rate);
     v(Field("relative_attention_num_buckets", "buckets of the relative position bias").AtLeast(4),
       c.relative_attention_num_buckets);
-    v(Field("relative_attention_max_distance", "distance of the last bucket").AtLeast(8), c.relative_attention_max_distance);
+    v(Field("relative_attention_max_distance", "distance of the last bucket").AtLeast(8),
+      c.relative_attention_max_distance);
   }
 };
 // The full config for a vocabulary (rounded up to a multiple of 128, as T5's 32,100 -> 32,128).

@@ -1,4 +1,5 @@
-// Weights by name (Hugging Face's names), and the one table of layers that says which names and shapes a T5 has.
+// Weights by name (Hugging Face's names), and the one table of layers that says which names and
+// shapes a T5 has.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +18,8 @@ struct TensorSpec {
   double init_std = 0;         // normal with this std; 0 = ones (norms)
 };
 
-// Every tensor of a T5 of this shape, in the order of the forward pass. Aliases are not listed. [t5-numerics: HF modeling_t5]
+// Every tensor of a T5 of this shape, in the order of the forward pass. Aliases are not listed.
+// [t5-numerics: HF modeling_t5]
 std::vector<TensorSpec> LayerTable(const T5Config& config);
 
 // Name prefixes of the sublayers, the single place where they are spelled.
@@ -28,8 +30,9 @@ std::string FeedForwardPrefix(bool decoder, int64_t layer);
 std::string NormName(bool decoder, int64_t layer, int64_t sublayer);
 std::string RelativeBiasName(bool decoder);
 
-// Fresh fp32 weights by the table's law, keyed by (seed, name): independent of order. The head of untied models is drawn
-// with std d_model^-0.5 (T5X's fan-in scale; Hugging Face's std of 1 saturates the softmax at the start).
+// Fresh fp32 weights by the table's law, keyed by (seed, name): independent of order. The head of
+// untied models is drawn with std d_model^-0.5 (T5X's fan-in scale; Hugging Face's std of 1
+// saturates the softmax at the start).
 StateDict InitializeWeights(const T5Config& config, uint64_t seed);
 
 }  // namespace regroup

@@ -71,18 +71,19 @@ T5Model::T5Model(T5Config config, StateDict weights, at::ScalarType compute)
 }
 
 at::Tensor T5Model::Encode(const BatchTensors& batch, const DropoutOptions& dropout) const {
-  return ForwardPass(config_, weights_, compute_, batch, dropout).Encode();
+  return ForwardPass(config_, weights_, compute_, batch, dropout, observer_).Encode();
 }
 
 at::Tensor T5Model::DecodeLogits(const at::Tensor& encoded_bsd, const BatchTensors& batch,
                                  const DropoutOptions& dropout) const {
-  const ForwardPass pass(config_, weights_, compute_, batch, dropout);
-  return at::linear(pass.DecodeHidden(encoded_bsd), pass.HeadWeight().to(compute_));
+  const ForwardPass pass(config_, weights_, compute_, batch, dropout, observer_);
+  const at::ScalarType type = compute_ == at::kDouble ? at::kDouble : at::kFloat;  // as in the loss
+  return at::linear(pass.DecodeHidden(encoded_bsd).to(type), pass.HeadWeight().to(type));
 }
 
 LossOutput T5Model::Loss(const BatchTensors& batch, double z_loss,
                          const DropoutOptions& dropout) const {
-  const ForwardPass pass(config_, weights_, compute_, batch, dropout);
+  const ForwardPass pass(config_, weights_, compute_, batch, dropout, observer_);
   at::Tensor hidden_nd = pass.DecodeHidden(pass.Encode()).flatten(0, 1);
   at::Tensor target_n = batch.target_out_bt.flatten();
   const int64_t rows = batch.target_out_bt.size(0), length = batch.target_out_bt.size(1);

@@ -1,5 +1,6 @@
-// T5 as the papers write it, for training and teacher-forced scoring (decode has its own engine). Functional: weights are a
-// StateDict whose tensors may require grad. Parity: Hugging Face modeling_t5 (transformers), no dropout.
+// T5 as the papers write it, for training and teacher-forced scoring (decode has its own engine).
+// Functional: weights are a StateDict whose tensors may require grad. Parity: Hugging Face
+// modeling_t5 (transformers), no dropout.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,41 +17,60 @@ namespace regroup {
 
 // A Batch on a device. Masks come from lengths.
 struct BatchTensors {
-  at::Tensor source_ids_bs;    // int64
-  at::Tensor source_mask_bs;   // bool, true = real token
-  at::Tensor target_in_bt;     // int64, shifted right, decoder start first
-  at::Tensor target_out_bt;    // int64
-  at::Tensor target_mask_bt;   // bool
+  at::Tensor source_ids_bs;   // int64
+  at::Tensor source_mask_bs;  // bool, true = real token
+  at::Tensor target_in_bt;    // int64, shifted right, decoder start first
+  at::Tensor target_out_bt;   // int64
+  at::Tensor target_mask_bt;  // bool
   std::vector<uint64_t> positions_b;
   int64_t target_tokens = 0;
-  bool source_padded = true;     // false promises that every source token is real: no key mask is needed
+  bool source_padded =
+      true;  // false promises that every source token is real: no key mask is needed
 };
 BatchTensors ToTensors(const Batch& batch, const T5Config& config, at::Device device);
 
 struct LossOutput {
-  at::Tensor loss_sum;      // 0-dim, differentiable: sum over real target tokens of cross-entropy + z_loss * logZ^2
-  at::Tensor row_loss_b;    // [b], detached cross-entropy sums (nats, fp32 or better, without z-loss)
+  at::Tensor loss_sum;    // 0-dim, differentiable: sum over real target tokens of cross-entropy +
+                          // z_loss * logZ^2
+  at::Tensor row_loss_b;  // [b], detached cross-entropy sums (nats, fp32 or better, without z-loss)
+};
+
+// Called around every block (layer) of both stacks, in order; the only hook into the forward pass.
+class BlockObserver {
+ public:
+  virtual ~BlockObserver() = default;
+  virtual void Before(bool decoder, int64_t layer,
+                      const at::Tensor& hidden_btd) = 0;  // what goes in
+  virtual void After(bool decoder, int64_t layer,
+                     const at::Tensor& hidden_btd) = 0;  // what comes out
 };
 
 class T5Model {
  public:
-  // `weights` must hold exactly LayerTable(config)'s names and shapes (checked). Compute dtype: kFloat, kBFloat16 (over
-  // fp32 masters) or kDouble; softmax, norms' means, logits' log-sum-exp are in fp32 (fp64 for kDouble).
+  // `weights` must hold exactly LayerTable(config)'s names and shapes (checked). Compute dtype:
+  // kFloat, kBFloat16 (over fp32 masters) or kDouble; softmax, norms' means, logits' log-sum-exp
+  // are in fp32 (fp64 for kDouble).
   T5Model(T5Config config, StateDict weights, at::ScalarType compute);
 
-  at::Tensor Encode(const BatchTensors& batch, const DropoutOptions& dropout = {}) const;                       // [b, s, d]
-  at::Tensor DecodeLogits(const at::Tensor& encoded_bsd, const BatchTensors& batch, const DropoutOptions& dropout = {}) const;  // [b, t, v]
-  LossOutput Loss(const BatchTensors& batch, double z_loss, const DropoutOptions& dropout = {}) const;
+  at::Tensor Encode(const BatchTensors& batch,
+                    const DropoutOptions& dropout = {}) const;  // [b, s, d]
+  at::Tensor DecodeLogits(const at::Tensor& encoded_bsd, const BatchTensors& batch,
+                          const DropoutOptions& dropout = {}) const;  // [b, t, v]
+  LossOutput Loss(const BatchTensors& batch, double z_loss,
+                  const DropoutOptions& dropout = {}) const;
 
   const T5Config& config() const { return config_; }
   StateDict& weights() { return weights_; }
   const StateDict& weights() const { return weights_; }
   void RequireGrad(bool on);
+  // `observer` (may be null: none) must outlive the calls that it sees.
+  void Observe(BlockObserver* observer) { observer_ = observer; }
 
  private:
   T5Config config_;
   StateDict weights_;
   at::ScalarType compute_;
+  BlockObserver* observer_ = nullptr;
 };
 
 }  // namespace regroup

@@ -1,5 +1,6 @@
-// Head, softmax and cross-entropy over chunks of tokens. Logits and their gradient are fp32 (fp64 for
-// fp64) whatever the compute type: T5X computes its logits in float32 (t5x examples, network.py).
+// Head, softmax and cross-entropy over chunks of tokens. Logits and their gradient are fp32 (fp64
+// for fp64) whatever the compute type: T5X computes its logits in float32 (t5x examples,
+// network.py).
 #include "ops/head_loss.h"
 
 #include <ATen/ATen.h>

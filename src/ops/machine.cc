@@ -115,9 +115,8 @@ double MeasuredGemmFlops(at::ScalarType type) {
 
 void FlushDenormals(bool flush) {
   at::globalContext().setFlushDenormal(flush);
-  at::parallel_for(0, at::get_num_threads(), 1, [flush](int64_t, int64_t) {
-    at::globalContext().setFlushDenormal(flush);
-  });
+  at::parallel_for(0, at::get_num_threads(), 1,
+                   [flush](int64_t, int64_t) { at::globalContext().setFlushDenormal(flush); });
 }
 
 }  // namespace regroup

@@ -1,4 +1,5 @@
-// Tensors by name: weights, gradients and optimizer slots all travel in this form. Lowest room with tensors, used above.
+// Tensors by name: weights, gradients and optimizer slots all travel in this form. Lowest room with
+// tensors, used above.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,5 @@
-// Optimizers over named whole tensors. The trainer calls Step once per step with summed, scaled, clipped gradients.
+// Optimizers over named whole tensors. The trainer calls Step once per step with summed, scaled,
+// clipped gradients.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,10 +16,11 @@ namespace regroup {
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  // Updates `weights` in place (fp32) from `gradients` (same names); `rate` is the schedule's value at this step.
-  // Every tensor keeps its own step count (fresh slots start at 0).
+  // Updates `weights` in place (fp32) from `gradients` (same names); `rate` is the schedule's value
+  // at this step. Every tensor keeps its own step count (fresh slots start at 0).
   virtual void Step(StateDict& weights, const StateDict& gradients, double rate) = 0;
-  // Slots as tensors named "<slot>/<parameter>" (slots: vr, vc, v, m; steps as a 0-dim int64 "step/<parameter>").
+  // Slots as tensors named "<slot>/<parameter>" (slots: vr, vc, v, m; steps as a 0-dim int64
+  // "step/<parameter>").
   virtual StateDict State() const = 0;
   virtual absl::Status Restore(const StateDict& state) = 0;
 };
@@ -26,7 +28,8 @@ class Optimizer {
 // Adafactor as T5X (adafactor.py) or AdamW with RMS-scaled steps (nanoT5).
 std::unique_ptr<Optimizer> MakeOptimizer(const OptimizerConfig& config);
 
-// Global norm over all gradients (fp64 accumulation, tensors in name order), and scaling to `limit` if it is larger (0: off).
+// Global norm over all gradients (fp64 accumulation, tensors in name order), and scaling to `limit`
+// if it is larger (0: off).
 double GlobalNorm(const StateDict& gradients);
 void ClipByNorm(StateDict& gradients, double norm, double limit);
 

@@ -10,8 +10,8 @@
 namespace regroup {
 namespace {
 
-// fp32 matrix products of one core, measured on a few servers: 80 to 110 GFLOP/s with AVX-512, 40 to
-// 60 with AVX2.
+// fp32 matrix products of one core, measured on a few servers: 80 to 110 GFLOP/s with AVX-512, 40
+// to 60 with AVX2.
 constexpr double kFlopsAvx512 = 85e9;
 constexpr double kFlopsOther = 45e9;
 constexpr double kTrainingShare = 0.5;        // of the peak, small models

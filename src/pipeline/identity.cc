@@ -57,9 +57,9 @@ absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(folder));
   Json json = Json::object();
   for (const std::string& name : names) {
-    static const std::set<std::string> kResultFiles = {
-        "config.json", "generation_config.json", "spiece.model", "tokenizer_config.json",
-        "regroup.json"};
+    static const std::set<std::string> kResultFiles = {"config.json", "generation_config.json",
+                                                       "spiece.model", "tokenizer_config.json",
+                                                       "regroup.json"};
     if (!kResultFiles.contains(name) && !name.ends_with(".safetensors")) continue;
     REGROUP_ASSIGN_OR_RETURN(json[name], HashFile(JoinPath(folder, name)));
   }
@@ -71,7 +71,9 @@ absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
 // What a folder under `from` holds stands in the inputs; where it lies does not matter.
 void DropFolders(Json& config) {
   if (!config.contains("from")) return;
-  const auto is_folder = [](const Json& from) { return IsFolderReference(from.get<std::string>()); };
+  const auto is_folder = [](const Json& from) {
+    return IsFolderReference(from.get<std::string>());
+  };
   Json& from = config["from"];
   if (from.is_string() && is_folder(from)) from = "folder";
   if (!from.is_array()) return;

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "formats/lines.h"
+#include "formats/safetensors.h"
 #include "report/table.h"
 #include "text/tokenizer.h"
 
@@ -32,22 +33,49 @@ absl::StatusOr<Json> InspectStage(const std::string& folder, const std::string& 
   return stage;
 }
 
+bool IsStageFolder(const std::string& path) {
+  return FileExists(JoinPath(path, "stage.json")) || FileExists(JoinPath(path, "started.json"));
+}
+
+absl::StatusOr<Json> InspectStageFolder(const std::string& path) {
+  Json json = {{"path", path}};
+  REGROUP_ASSIGN_OR_RETURN(Json stage, InspectStage(path, BaseName(path)));
+  stage["stage_kind"] = std::move(stage["kind"]);
+  json.update(stage);
+  json["kind"] = "stage";
+  REGROUP_ASSIGN_OR_RETURN(json["files"], ListFolder(path));
+  return json;
+}
+
+// One file of weights or of an optimizer's state.
+absl::StatusOr<Json> InspectTensors(const std::string& path) {
+  REGROUP_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
+  Json json = {{"path", path}, {"kind", "tensors"}, {"bytes", 0}, {"tensors", Json::array()}};
+  size_t bytes = 0;
+  for (const TensorEntry& entry : file.entries()) {
+    bytes += entry.bytes;
+    json["tensors"].push_back(
+        {{"name", entry.name}, {"shape", entry.shape}, {"dtype", DTypeName(entry.dtype)}});
+  }
+  json["bytes"] = bytes;
+  return json;
+}
+
 absl::StatusOr<Json> InspectRun(const std::string& path) {
   Json json = {{"path", path}, {"kind", "run"}, {"stages", Json::array()}};
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
   for (const std::string& name : names) {
     const std::string folder = JoinPath(path, name);
-    if (!FileExists(JoinPath(folder, "stage.json")) &&
-        !FileExists(JoinPath(folder, "started.json")))
-      continue;
+    if (!IsStageFolder(folder)) continue;
     REGROUP_ASSIGN_OR_RETURN(Json stage, InspectStage(folder, name));
     json["stages"].push_back(std::move(stage));
   }
   return json;
 }
 
-absl::StatusOr<Json> InspectTokenizer(const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(path));
+// `folder` holds spiece.model; `path` is the folder or that file.
+absl::StatusOr<Json> InspectTokenizer(const std::string& path, const std::string& folder) {
+  REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(folder));
   return Json{{"path", path},
               {"kind", "tokenizer"},
               {"size", tokenizer->size()},
@@ -105,6 +133,30 @@ absl::StatusOr<Json> InspectData(const std::string& path) {
               {"first", counts.first}};
 }
 
+std::string StageText(const Json& found) {
+  const Json& seconds = found["seconds"];
+  std::string text = absl::StrCat(
+      "stage ", found["name"].get<std::string>(), " (", found["stage_kind"].get<std::string>(),
+      "), ", found["state"].get<std::string>(),
+      seconds.is_number() ? absl::StrCat(" after ", FormatDuration(seconds.get<double>())) : "",
+      "\n");
+  if (found["model"].is_string())
+    absl::StrAppend(&text, "model: ", found["model"].get<std::string>(), "\n");
+  for (const Json& file : found["files"])
+    absl::StrAppend(&text, "  ", file.get<std::string>(), "\n");
+  return text;
+}
+
+std::string TensorsText(const Json& found) {
+  TextTable table{{"tensor", "shape", "type"}, {}};
+  for (const Json& tensor : found["tensors"]) {
+    table.rows.push_back({tensor["name"].get<std::string>(), DumpJson(tensor["shape"]),
+                          tensor["dtype"].get<std::string>()});
+  }
+  return absl::StrCat(found["tensors"].size(), " tensors, ",
+                      FormatBytes(found["bytes"].get<double>()), "\n", FormatTable(table));
+}
+
 std::string RunText(const Json& found) {
   TextTable table{{"stage", "kind", "state", "time", "model"}, {}};
   for (const Json& stage : found["stages"]) {
@@ -139,12 +191,16 @@ std::string DataText(const Json& found) {
 absl::StatusOr<Json> InspectOther(const std::string& path) {
   if (FolderExists(path)) {
     if (IsRunFolder(path)) return InspectRun(path);
-    if (HasTokenizer(path)) return InspectTokenizer(path);
+    if (IsStageFolder(path)) return InspectStageFolder(path);
+    if (HasTokenizer(path)) return InspectTokenizer(path, path);
     return UserError(
         path,
-        "is a folder without config.json (model), recipe.yaml (run) or spiece.model (tokenizer)");
+        "is a folder without config.json (model), recipe.yaml (run), stage.json (stage "
+        "of a run) or spiece.model (tokenizer)");
   }
   if (!FileExists(path)) return UserError(path, "there is no such file or folder");
+  if (path.ends_with(".safetensors")) return InspectTensors(path);
+  if (BaseName(path) == "spiece.model") return InspectTokenizer(path, ParentFolder(path));
   return InspectData(path);
 }
 
@@ -152,6 +208,8 @@ std::string OtherInspectionText(const Json& found) {
   const std::string kind = found["kind"];
   const std::string head = absl::StrCat(found["path"].get<std::string>(), ": ", kind, "\n");
   if (kind == "run") return head + RunText(found);
+  if (kind == "stage") return head + StageText(found);
+  if (kind == "tensors") return head + TensorsText(found);
   if (kind == "data") return head + DataText(found);
   return absl::StrCat(head, found["size"].get<int64_t>(), " ids, ",
                       found["sentinels"].get<int64_t>(), " of them sentinels\nfingerprint ",

@@ -98,8 +98,8 @@ int64_t StepsOf(double share, const Lineage& before, const Lineage& after) {
   if (share == 0) return 0;
   const double tokens = share * static_cast<double>(before.original_steps) *
                         static_cast<double>(TargetTokensPerStep(before));
-  return std::max<int64_t>(
-      1, std::llround(tokens / static_cast<double>(TargetTokensPerStep(after))));
+  return std::max<int64_t>(1,
+                           std::llround(tokens / static_cast<double>(TargetTokensPerStep(after))));
 }
 
 }  // namespace

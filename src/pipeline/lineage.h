@@ -49,8 +49,8 @@ struct ResolvedUptrain {
 // is recorded.
 absl::StatusOr<std::optional<Lineage>> LineageOf(const Recipe& recipe, const std::string& from);
 
-// The stage, or the folder of a training checkpoint, whose optimizer `optimizer_state: keep` goes on
-// with: `from` itself, or what was converted into it. A UserError where there is none.
+// The stage, or the folder of a training checkpoint, whose optimizer `optimizer_state: keep` goes
+// on with: `from` itself, or what was converted into it. A UserError where there is none.
 absl::StatusOr<std::string> TrainedSourceOf(const Recipe& recipe, const std::string& from);
 
 // A UserError names what is neither given nor recorded.

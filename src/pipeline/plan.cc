@@ -75,7 +75,8 @@ class Planner {
   }
 
   void CheckPaths(const std::vector<std::string>& keys, const std::vector<std::string>& paths) {
-    if (paths.empty()) plan_.problems.Add({PlaceOf(keys), "is an empty list; name at least one file"});
+    if (paths.empty())
+      plan_.problems.Add({PlaceOf(keys), "is an empty list; name at least one file"});
     for (const std::string& path : paths) {
       const auto found = ExpandGlobs(PathList(path));
       if (!found.ok()) plan_.problems.Add(PlaceOf(keys), found.status());
@@ -116,8 +117,7 @@ class Planner {
       if (std::filesystem::file_size(file, error) > kLargest || error) return;
     }
     if (!checked_rows_.insert({task, path}).second) return;
-    const absl::Status status =
-        CheckTaskRows(ToTaskConfig(recipe_.task_files.at(task)).text, path);
+    const absl::Status status = CheckTaskRows(ToTaskConfig(recipe_.task_files.at(task)).text, path);
     if (!status.ok()) plan_.problems.Add(PlaceOf({"tasks", task, key}), status);
   }
 

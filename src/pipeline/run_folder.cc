@@ -83,8 +83,9 @@ absl::Status CheckOutputs(const std::string& stage_folder, const Json& result) {
     if (!result.contains(key) || !result[key].is_string()) continue;
     const std::string path = JoinPath(stage_folder, result[key].get<std::string>());
     if (FileExists(path) || FolderExists(path)) continue;
-    return UserError(path, absl::StrCat("is missing, but the stage has finished; run it again with --redo ",
-                                        BaseName(stage_folder)));
+    return UserError(
+        path, absl::StrCat("is missing, but the stage has finished; run it again with --redo ",
+                           BaseName(stage_folder)));
   }
   return absl::OkStatus();
 }

@@ -98,7 +98,8 @@ class Runner {
   absl::Status CheckRedoIsRun() const {
     for (const std::string& name : options_.redo) {
       if (Selected(name)) continue;
-      return UserError("--redo", absl::StrCat(name, " would be moved aside and not run again, as --only "
+      return UserError("--redo", absl::StrCat(name,
+                                              " would be moved aside and not run again, as --only "
                                               "leaves it out; name it there too"));
     }
     return absl::OkStatus();

@@ -11,8 +11,6 @@
 namespace regroup {
 namespace {
 
-constexpr size_t kLongest = 2000;  // SentencePiece drops longer sentences
-
 bool HoldsJson(std::string name) {
   for (const char* ending : {".gz", ".zst"}) {
     if (name.ends_with(ending)) name.resize(name.size() - std::string(ending).size());
@@ -23,13 +21,6 @@ bool HoldsJson(std::string name) {
 void AddText(const std::string& text, std::vector<std::string>& sentences) {
   for (const absl::string_view row : absl::StrSplit(text, '\n')) {
     std::string line(absl::StripAsciiWhitespace(row));
-    while (line.size() > kLongest) {
-      size_t cut = line.rfind(' ', kLongest);
-      if (cut == std::string::npos || cut == 0) cut = line.find(' ');
-      if (cut == std::string::npos) break;
-      sentences.push_back(line.substr(0, cut));
-      line.erase(0, cut + 1);
-    }
     if (!line.empty()) sentences.push_back(std::move(line));
   }
 }
@@ -52,11 +43,12 @@ absl::Status AddFile(const std::string& path, const std::vector<std::string>& ke
   while (true) {
     REGROUP_ASSIGN_OR_RETURN(const std::optional<std::string> line, reader->Next());
     if (!line.has_value()) break;
-    if (!json) {
-      AddText(*line, sentences);
+    const std::string place = absl::StrCat(path, ":", reader->line_number());
+    if (json) {
+      REGROUP_RETURN_IF_ERROR(AddRow(*line, place, keys, sentences));
     } else {
-      REGROUP_RETURN_IF_ERROR(
-          AddRow(*line, absl::StrCat(path, ":", reader->line_number()), keys, sentences));
+      REGROUP_RETURN_IF_ERROR(CheckUtf8(*line, place));
+      AddText(*line, sentences);
     }
   }
   if (sentences.size() > before) return absl::OkStatus();

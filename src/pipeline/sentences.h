@@ -10,8 +10,7 @@
 namespace regroup {
 
 // Lines of text files; of JSON lines (.jsonl, .json, maybe .gz or .zst) the lines of the texts
-// under `keys`, where a row has them. Empty lines are dropped; lines of more than 2000 bytes are
-// cut at blanks.
+// under `keys`, where a row has them. Empty lines are dropped.
 absl::StatusOr<std::vector<std::string>> ReadSentences(const std::vector<std::string>& files,
                                                        const std::vector<std::string>& keys);
 

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "data/rows.h"
 #include "decode/engine.h"
+#include "decode/generation_defaults.h"
 #include "evaluate/score.h"
 #include "model/t5.h"
 #include "pipeline/stage_functions.h"
@@ -36,6 +37,7 @@ absl::StatusOr<double> HeldOutLoss(const HfModel& model, at::ScalarType compute,
   const T5Model scorer(model.config, std::move(weights), compute);
   REGROUP_ASSIGN_OR_RETURN(const std::vector<RowScore> scores,
                            ScoreExamples(scorer, examples, kScoreBatchTokens));
+  REGROUP_RETURN_IF_ERROR(CheckFinite(scores, examples));
   return SumScores(scores).loss();
 }
 
@@ -59,7 +61,8 @@ absl::StatusOr<Json> RunEvaluate(const StageContext& context) {
       ReadTaskRows(task.text, stage.split == "dev" ? entry.dev : entry.test, *tokenizer));
   const at::ScalarType compute =
       stage.precision.value_or("fp32") == "bf16" ? at::kBFloat16 : at::kFloat;
-  const auto engine = Engine::Create(model.config, model.weights, compute);
+  REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
+  const auto engine = Engine::Create(defaults.config, model.weights, compute);
   REGROUP_ASSIGN_OR_RETURN(
       TaskEvaluation evaluation,
       EvaluateTask(task, rows, stage.split, *engine, *tokenizer, context.recipe->head.seed));

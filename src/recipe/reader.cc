@@ -148,10 +148,10 @@ void SectionReader::ReportWithoutEffect(const Field& field, const Mark& mark, co
   if (std::find(field.only_if_values.begin(), field.only_if_values.end(), found) !=
       field.only_if_values.end())
     return;
-  problems_.Add(mark, JoinKey(section_, field.name),
-                absl::StrCat("has no effect with ", field.only_if_key, ": ", found,
-                             "; it acts with ", absl::StrJoin(field.only_if_values, " or "),
-                             "; remove it"));
+  problems_.Add(
+      mark, JoinKey(section_, field.name),
+      absl::StrCat("has no effect with ", field.only_if_key, ": ", found, "; it acts with ",
+                   absl::StrJoin(field.only_if_values, " or "), "; remove it"));
 }
 
 bool SectionReader::Expect(Node& node, Node::Kind kind, const std::string& key_path,

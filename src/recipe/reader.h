@@ -36,8 +36,8 @@ bool ReadScalar(const Field& field, Node& node, const std::string& key_path, Pro
 void ReportUnknownKeys(const Node& node, const std::string& section,
                        const std::vector<std::string>& known, Problems& problems);
 
-// A person writes the keys that matter, a record of ours holds every key: there a key without effect
-// is no mistake.
+// A person writes the keys that matter, a record of ours holds every key: there a key without
+// effect is no mistake.
 enum class Origin { kPerson, kRecord };
 
 // The visitor: one per section.
@@ -51,7 +51,8 @@ class SectionReader {
     known_.push_back(field.name);
     Node* child = node_.Find(field.name);
     if (child == nullptr || child->kind == Node::Kind::kNull) return ReportMissing(field, child);
-    if (!field.only_if_key.empty() && origin_ == Origin::kPerson) conditional_.emplace_back(field, child->mark);
+    if (!field.only_if_key.empty() && origin_ == Origin::kPerson)
+      conditional_.emplace_back(field, child->mark);
     Read(field, *child, JoinKey(section_, field.name), value);
   }
 

@@ -50,9 +50,8 @@ bool CheckDefaults(const Node& defaults, const Node& stages, Problems& problems)
   for (size_t i = 0; i < defaults.keys.size(); ++i) {
     const std::string& kind = defaults.keys[i];
     const std::string section = JoinKey("defaults", kind);
-    const bool used = std::any_of(stages.items.begin(), stages.items.end(), [&](const Node& stage) {
-      return stage.Find(kind) != nullptr;
-    });
+    const bool used = std::any_of(stages.items.begin(), stages.items.end(),
+                                  [&](const Node& stage) { return stage.Find(kind) != nullptr; });
     if (!IsStageKind(kind)) {
       problems.Add(defaults.key_marks[i], section,
                    absl::StrCat("is not a kind of stage", DidYouMean(kind, StageKinds())));

@@ -67,7 +67,10 @@ struct ConvertStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), whose heads are merged").Required().StageOrFolder(), c.from);
+    v(Field("from", "stage, or folder (with a /), whose heads are merged")
+          .Required()
+          .StageOrFolder(),
+      c.from);
     ConvertConfig::Visit(c.convert, v);
   }
 };
@@ -90,7 +93,8 @@ struct UptrainStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is trained on").Required().StageOrFolder(), c.from);
+    v(Field("from", "stage, or folder (with a /), that is trained on").Required().StageOrFolder(),
+      c.from);
     v(Field("alpha", "share of the source's original steps").Required().AtLeast(1e-9).AtMost(1),
       c.alpha);
     v(Field("original_steps", "the source's original steps; default: what its provenance records")
@@ -142,7 +146,8 @@ struct FinetuneStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is fine-tuned").Required().StageOrFolder(), c.from);
+    v(Field("from", "stage, or folder (with a /), that is fine-tuned").Required().StageOrFolder(),
+      c.from);
     v(Field("task", "name under tasks").Required(), c.task);
     v(Field("steps", "optimizer steps").Required().AtLeast(1), c.steps);
     v(Field("batch", "examples per step"), c.batch);
@@ -176,7 +181,8 @@ struct EvaluateStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is evaluated").Required().StageOrFolder(), c.from);
+    v(Field("from", "stage, or folder (with a /), that is evaluated").Required().StageOrFolder(),
+      c.from);
     v(Field("task", "name under tasks").Required(), c.task);
     v(Field("split", "which file of the task").OneOf({"dev", "test"}), c.split);
     v(Field("beams", "beams; default: the task file's").AtLeast(1).AtMost(1), c.beams);
@@ -198,9 +204,9 @@ struct ExportStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stage, or folder (with a /), that is exported").Required().StageOrFolder(), c.from);
-    v(Field("to", "target folder; default: model in the stage's folder").Path().NoResult(),
-      c.to);
+    v(Field("from", "stage, or folder (with a /), that is exported").Required().StageOrFolder(),
+      c.from);
+    v(Field("to", "target folder; default: model in the stage's folder").Path().NoResult(), c.to);
     v(Field("expand_kv", "write a plain multi-head T5 that computes the same"), c.expand_kv);
   }
 };
@@ -215,7 +221,10 @@ struct BenchStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "stages or folders (with a /) that are timed side by side").Required().StageOrFolder(), c.from);
+    v(Field("from", "stages or folders (with a /) that are timed side by side")
+          .Required()
+          .StageOrFolder(),
+      c.from);
     v(Field("batch", "rows decoded at once").AtLeast(1), c.batch);
     v(Field("source", "source tokens per row").AtLeast(1), c.source);
     v(Field("target", "generated tokens per row; the end token is off").AtLeast(1), c.target);

@@ -6,24 +6,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "metrics/metric_config.h"
 #include "recipe/reader.h"
 
 namespace regroup {
 
 std::vector<std::string> MetricKeys(const TaskFile& task) {
-  static const std::map<std::string, std::vector<std::string>> keys = {
-      {"bleu", {"bleu"}},
-      {"chrf", {"chrf"}},
-      {"rouge", {"rouge1", "rouge2", "rougeL", "rougeLsum"}},
-      {"squad", {"f1", "exact_match"}},
-      {"trivia_qa", {"f1", "exact_match"}},
-      {"accuracy", {"accuracy"}},
-      {"exact_match", {"exact_match"}}};
   std::vector<std::string> result;
   for (const std::string& metric : task.metrics) {
-    const auto found = keys.find(metric);
-    if (found != keys.end())
-      result.insert(result.end(), found->second.begin(), found->second.end());
+    const std::vector<std::string> keys = MetricKeys(metric);
+    result.insert(result.end(), keys.begin(), keys.end());
   }
   return result;
 }
@@ -45,10 +37,10 @@ void CheckMetricOptions(const Node& node, const TaskFile& task, Problems& proble
       return std::ranges::find(task.metrics, metric) != task.metrics.end();
     });
     if (acts) continue;
-    problems.Add(options->key_marks[i], JoinKey("metric_options", options->keys[i]),
-                 absl::StrCat("has no effect: it is an option of ",
-                              absl::StrJoin(found->second, ", "), "; metrics has ",
-                              absl::StrJoin(task.metrics, ", ")));
+    problems.Add(
+        options->key_marks[i], JoinKey("metric_options", options->keys[i]),
+        absl::StrCat("has no effect: it is an option of ", absl::StrJoin(found->second, ", "),
+                     "; metrics has ", absl::StrJoin(task.metrics, ", ")));
   }
 }
 

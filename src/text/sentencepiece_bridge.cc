@@ -4,6 +4,7 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <stdexcept>
 #include <unordered_map>
 
 namespace regroup {
@@ -18,15 +19,14 @@ class Model : public SentencePieceModel {
 
   std::vector<int32_t> Encode(std::string_view text) const override {
     std::vector<int> ids;
-    const sentencepiece::util::Status status = processor_.Encode(text, &ids);
-    return status.ok() ? std::vector<int32_t>(ids.begin(), ids.end()) : std::vector<int32_t>();
+    Require("encode", processor_.Encode(text, &ids));
+    return {ids.begin(), ids.end()};
   }
 
   std::string Decode(std::span<const int32_t> ids) const override {
     std::string text;
-    const sentencepiece::util::Status status =
-        processor_.Decode(std::vector<int>(ids.begin(), ids.end()), &text);
-    return status.ok() ? text : "";
+    Require("decode", processor_.Decode(std::vector<int>(ids.begin(), ids.end()), &text));
+    return text;
   }
 
   int32_t size() const override { return processor_.GetPieceSize(); }
@@ -35,6 +35,13 @@ class Model : public SentencePieceModel {
   int32_t unk_id() const override { return processor_.unk_id(); }
 
  private:
+  // No text and no id in range should ever fail: an empty result instead would be silent damage.
+  static void Require(const char* what, const sentencepiece::util::Status& status) {
+    if (!status.ok())
+      throw std::runtime_error(std::string("SentencePiece cannot ") + what + ": " +
+                               status.ToString());
+  }
+
   sentencepiece::SentencePieceProcessor processor_;
 };
 

@@ -17,6 +17,7 @@ class SentencePieceModel {
   static std::unique_ptr<SentencePieceModel> Parse(std::string_view content, std::string* error);
   virtual ~SentencePieceModel() = default;
 
+  // Both throw std::runtime_error with SentencePiece's own words if it reports a failure.
   virtual std::vector<int32_t> Encode(std::string_view text) const = 0;
   virtual std::string Decode(std::span<const int32_t> ids) const = 0;  // ids in [0, size())
   virtual int32_t size() const = 0;

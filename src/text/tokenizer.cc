@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/log.h"
 #include "text/sentencepiece_bridge.h"
 
 namespace regroup {
@@ -153,6 +154,15 @@ std::vector<std::string> CutSentences(const std::vector<std::string>& texts) {
   return sentences;
 }
 
+// SentencePiece makes as many pieces as the text gives and says nothing.
+void WarnOfFewPieces(const std::string& content, int64_t asked) {
+  std::string error;
+  const auto model = SentencePieceModel::Parse(content, &error);
+  if (model == nullptr || model->size() * 10 >= asked * 9) return;
+  LogWarning(absl::StrCat("the vocabulary has ", model->size(), " pieces of the ", asked,
+                          " asked for: the text gives no more; add text or ask for fewer"));
+}
+
 // What transformers needs to load the folder as a T5Tokenizer.
 Json ConfigFor(int32_t extra_ids) {
   return Json{{"tokenizer_class", "T5Tokenizer"},
@@ -209,6 +219,7 @@ absl::Status TrainTokenizer(const TokenizerTraining& training, const std::string
     return UserError("tokenizer", absl::StrCat("SentencePiece could not train a vocabulary of ",
                                                training.vocab_size, " pieces: ", error));
   }
+  WarnOfFewPieces(model, training.vocab_size);
   REGROUP_RETURN_IF_ERROR(WriteFileAtomically(JoinPath(folder, kModelFile), model));
   return WriteFileAtomically(JoinPath(folder, kConfigFile),
                              DumpJsonPretty(ConfigFor(training.extra_ids)));

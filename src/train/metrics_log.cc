@@ -22,7 +22,8 @@ std::string LinesUpTo(const std::string& text, int64_t step) {
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
     const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object() && json.contains("step") && json["step"].is_number() && json["step"] <= step) {
+    if (json.is_object() && json.contains("step") && json["step"].is_number() &&
+        json["step"] <= step) {
       kept += line + "\n";
     }
   }
@@ -31,7 +32,8 @@ std::string LinesUpTo(const std::string& text, int64_t step) {
 
 }  // namespace
 
-absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const std::string& stage, int64_t step) {
+absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const std::string& stage,
+                                            int64_t step) {
   const std::string path = JoinPath(run_folder, "metrics.jsonl");
   if (FileExists(path)) {
     REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
@@ -56,7 +58,8 @@ absl::Status MetricsLog::LogStep(int64_t step, const StepReport& report, double 
 }
 
 absl::Status MetricsLog::LogValidation(int64_t step, const std::map<std::string, double>& values) {
-  return Append(Json{{"stage", stage_}, {"step", step}, {"time", UnixTime()}, {"validation", values}});
+  return Append(
+      Json{{"stage", stage_}, {"step", step}, {"time", UnixTime()}, {"validation", values}});
 }
 
 absl::Status MetricsLog::Append(const Json& line) const {

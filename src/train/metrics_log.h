@@ -1,4 +1,5 @@
-// metrics.jsonl of a stage: one JSON line per logged step and per validation (contract: "metrics.jsonl").
+// metrics.jsonl of a stage: one JSON line per logged step and per validation (contract:
+// "metrics.jsonl").
 #pragma once
 
 #include <map>
@@ -11,14 +12,17 @@ namespace regroup {
 
 class MetricsLog {
  public:
-  // Opens <run_folder>/metrics.jsonl and drops lines beyond `step`, which a killed run wrote after its last checkpoint.
-  static absl::StatusOr<MetricsLog> Open(const std::string& run_folder, const std::string& stage, int64_t step);
+  // Opens <run_folder>/metrics.jsonl and drops lines beyond `step`, which a killed run wrote after
+  // its last checkpoint.
+  static absl::StatusOr<MetricsLog> Open(const std::string& run_folder, const std::string& stage,
+                                         int64_t step);
 
   absl::Status LogStep(int64_t step, const StepReport& report, double mfu);
   absl::Status LogValidation(int64_t step, const std::map<std::string, double>& values);
 
  private:
-  MetricsLog(std::string path, std::string stage) : path_(std::move(path)), stage_(std::move(stage)) {}
+  MetricsLog(std::string path, std::string stage)
+      : path_(std::move(path)), stage_(std::move(stage)) {}
   absl::Status Append(const Json& line) const;
 
   std::string path_;

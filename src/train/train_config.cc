@@ -4,7 +4,8 @@
 namespace regroup {
 namespace {
 
-// Multiply-adds of one attention sublayer: projections of q and o on `queries`, of k and v on `keys`, scores and values.
+// Multiply-adds of one attention sublayer: projections of q and o on `queries`, of k and v on
+// `keys`, scores and values.
 double AttentionMacs(const T5Config& c, int64_t kv_heads, int64_t queries, int64_t keys) {
   const double inner = static_cast<double>(c.inner_width());
   const double kv = static_cast<double>(kv_heads * c.d_kv);

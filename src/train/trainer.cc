@@ -24,15 +24,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-at::ScalarType ComputeType(const std::string& precision) { return precision == "bf16" ? at::kBFloat16 : at::kFloat; }
+at::ScalarType ComputeType(const std::string& precision) {
+  return precision == "bf16" ? at::kBFloat16 : at::kFloat;
+}
 
-// fp32 copies of `weights` on `device`, owned by the trainer (the source may be a read-only mapping).
+// fp32 copies of `weights` on `device`, owned by the trainer (the source may be a read-only
+// mapping).
 StateDict MasterWeights(const StateDict& weights, at::Device device) {
   StateDict masters;
   for (const auto& [name, tensor] : weights) {
-    masters[name] = tensor.to(device, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
+    masters[name] =
+        tensor.to(device, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
   }
   return masters;
 }
@@ -47,8 +53,8 @@ StateDict TakeGradients(StateDict& weights) {
   return gradients;
 }
 
-// The newest good checkpoint whose best checkpoint is good as well: without that one the stage could
-// not end with what it would have ended with.
+// The newest good checkpoint whose best checkpoint is good as well: without that one the stage
+// could not end with what it would have ended with.
 absl::StatusOr<std::optional<RunCheckpoint>> LoadUsable(const std::string& run_folder) {
   while (true) {
     REGROUP_ASSIGN_OR_RETURN(std::optional<RunCheckpoint> checkpoint, LoadNewestGood(run_folder));
@@ -57,9 +63,10 @@ absl::StatusOr<std::optional<RunCheckpoint>> LoadUsable(const std::string& run_f
     if (best == checkpoint->step) return checkpoint;
     const absl::Status good = VerifyManifest(JoinPath(run_folder, CheckpointName(best)));
     if (good.ok()) return checkpoint;
-    LogWarning(absl::StrCat("the best checkpoint so far cannot be used (", std::string(good.message()), "); ",
-                            CheckpointName(checkpoint->step), " is set aside with it as ",
-                            SetAsideCheckpoint(JoinPath(run_folder, CheckpointName(checkpoint->step)))));
+    LogWarning(
+        absl::StrCat("the best checkpoint so far cannot be used (", std::string(good.message()),
+                     "); ", CheckpointName(checkpoint->step), " is set aside with it as ",
+                     SetAsideCheckpoint(JoinPath(run_folder, CheckpointName(checkpoint->step)))));
   }
 }
 
@@ -125,7 +132,8 @@ class TrainerImpl final : public Trainer {
  private:
   absl::Status Restore(const RunCheckpoint& checkpoint);
   absl::StatusOr<std::vector<Example>> FetchWindow();
-  double ForwardBackward(const std::vector<Example>& window, int64_t target_tokens, StateDict& gradients);
+  double ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
+                         StateDict& gradients);
   bool ValidationDue() const;
   bool SaveDue() const;
   absl::Status Validate();
@@ -166,7 +174,8 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
   provenance_ = std::move(start.provenance);
   generation_config_ = std::move(start.generation_config);
   const StateDict& source = checkpoint ? checkpoint->weights : start.weights;
-  model_ = std::make_unique<T5Model>(start.config, MasterWeights(source, device_), ComputeType(config_.precision));
+  model_ = std::make_unique<T5Model>(start.config, MasterWeights(source, device_),
+                                     ComputeType(config_.precision));
   model_->RequireGrad(true);
   optimizer_ = MakeOptimizer(config_.optimizer);
   if (checkpoint) {
@@ -193,7 +202,8 @@ absl::Status TrainerImpl::Restore(const RunCheckpoint& checkpoint) {
   }
   window_ = Window::FromJson(progress.at("window"));
   REGROUP_RETURN_IF_ERROR(Retain());
-  LogInfo(absl::StrCat(config_.stage, ": goes on from ", CheckpointName(step_), " of ", config_.steps, " steps"));
+  LogInfo(absl::StrCat(config_.stage, ": goes on from ", CheckpointName(step_), " of ",
+                       config_.steps, " steps"));
   return stream_->Seek(progress.at("data_position").get<uint64_t>(), progress.at("data_hint"));
 }
 
@@ -221,19 +231,25 @@ absl::StatusOr<std::vector<Example>> TrainerImpl::FetchWindow() {
   return window;
 }
 
-// Forward and backward over the micro-batches; returns the summed loss, fills the summed gradients of the mean loss.
-double TrainerImpl::ForwardBackward(const std::vector<Example>& window, int64_t target_tokens, StateDict& gradients) {
-  const size_t part = static_cast<size_t>(config_.batch.micro_batch > 0 ? config_.batch.micro_batch : config_.batch.examples);
+// Forward and backward over the micro-batches; returns the summed loss, fills the summed gradients
+// of the mean loss.
+double TrainerImpl::ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
+                                    StateDict& gradients) {
+  const size_t part = static_cast<size_t>(config_.batch.micro_batch > 0 ? config_.batch.micro_batch
+                                                                        : config_.batch.examples);
   const DropoutOptions dropout{config_.dropout_rate, config_.seed, static_cast<uint64_t>(step_)};
   GradientTree tree;
   double loss_sum = 0;
   step_flops_ = 0;
   for (size_t begin = 0; begin < window.size(); begin += part) {
-    const Batch batch = Collate(std::span(window).subspan(begin, std::min(part, window.size() - begin)));
-    const LossOutput out = model_->Loss(ToTensors(batch, model_->config(), device_), config_.z_loss, dropout);
+    const Batch batch =
+        Collate(std::span(window).subspan(begin, std::min(part, window.size() - begin)));
+    const LossOutput out =
+        model_->Loss(ToTensors(batch, model_->config(), device_), config_.z_loss, dropout);
     (out.loss_sum / static_cast<double>(target_tokens)).backward();
     loss_sum += out.loss_sum.item<double>();
-    step_flops_ += TrainStepFlops(model_->config(), batch.rows, batch.source_length, batch.target_length);
+    step_flops_ +=
+        TrainStepFlops(model_->config(), batch.rows, batch.source_length, batch.target_length);
     tree.Add(TakeGradients(model_->weights()));
   }
   gradients = tree.Finish();
@@ -253,17 +269,20 @@ absl::StatusOr<StepReport> TrainerImpl::Step() {
   }
   // 2. Forward, loss, backward for each part.
   StateDict gradients;
-  report.loss = ForwardBackward(window, report.target_tokens, gradients) / static_cast<double>(report.target_tokens);
+  report.loss = ForwardBackward(window, report.target_tokens, gradients) /
+                static_cast<double>(report.target_tokens);
   // 3. Norm, finite check before a weight is touched, clip.
   report.gradient_norm = GlobalNorm(gradients);
   if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
-    return RunError(absl::StrCat(config_.stage, ", step ", step_ + 1),
-                    absl::StrFormat("loss %g, gradient norm %g at data positions %d to %d: not finite. No weight was "
-                                    "changed%s. Lower the learning rate, set "
-                                    "optimizer.gradient_clip, or use precision fp32.",
-                                    report.loss, report.gradient_norm, position, stream_->position() - 1,
-                                    saved_step_ < 0 ? "; no checkpoint was saved yet (save.every)"
-                                                    : absl::StrCat("; ", CheckpointName(saved_step_), " is good")));
+    return RunError(
+        absl::StrCat(config_.stage, ", step ", step_ + 1),
+        absl::StrFormat(
+            "loss %g, gradient norm %g at data positions %d to %d: not finite. No weight was "
+            "changed%s. Lower the learning rate, set "
+            "optimizer.gradient_clip, or use precision fp32.",
+            report.loss, report.gradient_norm, position, stream_->position() - 1,
+            saved_step_ < 0 ? "; no checkpoint was saved yet (save.every)"
+                            : absl::StrCat("; ", CheckpointName(saved_step_), " is good")));
   }
   ClipByNorm(gradients, report.gradient_norm, config_.optimizer.gradient_clip);
   // 4. Optimizer step at the schedule's rate.
@@ -280,7 +299,8 @@ absl::StatusOr<StepReport> TrainerImpl::Step() {
 bool TrainerImpl::ValidationDue() const {
   if (validator_ == nullptr || validations_.contains(step_)) return false;
   const bool listed = std::ranges::find(config_.validate_at, step_) != config_.validate_at.end();
-  const bool periodic = step_ > 0 && config_.validate_every > 0 && step_ % config_.validate_every == 0;
+  const bool periodic =
+      step_ > 0 && config_.validate_every > 0 && step_ % config_.validate_every == 0;
   return listed || periodic || step_ == config_.steps;
 }
 
@@ -292,9 +312,11 @@ bool TrainerImpl::SaveDue() const {
 
 absl::Status TrainerImpl::Validate() {
   const auto start = Clock::now();
-  REGROUP_ASSIGN_OR_RETURN(const auto values, validator_->Validate(model_->config(), model_->weights(), step_));
+  REGROUP_ASSIGN_OR_RETURN(const auto values,
+                           validator_->Validate(model_->config(), model_->weights(), step_));
   validations_[step_] = values;
-  std::string line = absl::StrFormat("%s  step %d/%d  validation", config_.stage, step_, config_.steps);
+  std::string line =
+      absl::StrFormat("%s  step %d/%d  validation", config_.stage, step_, config_.steps);
   for (const auto& [name, value] : values) absl::StrAppendFormat(&line, "  %s %.4f", name, value);
   LogInfo(absl::StrCat(line, "  (", FormatDuration(SecondsSince(start)), ")"));
   KeepIfBest(values);
@@ -305,12 +327,13 @@ void TrainerImpl::KeepIfBest(const std::map<std::string, double>& values) {
   if (config_.keep_best.empty() || step_ == 0) return;
   const double value = values.at(config_.keep_best);
   const double sign = config_.keep_best_lower ? -1 : 1;
-  if (!best_step_ || sign * value > sign * validations_.at(*best_step_).at(config_.keep_best)) best_step_ = step_;
+  if (!best_step_ || sign * value > sign * validations_.at(*best_step_).at(config_.keep_best))
+    best_step_ = step_;
 }
 
 absl::Status TrainerImpl::Save() {
-  RunCheckpoint checkpoint{step_, model_->config(), {}, optimizer_->State(), Progress(), provenance_,
-                           generation_config_};
+  RunCheckpoint checkpoint{step_,       model_->config(),  {}, optimizer_->State(), Progress(),
+                           provenance_, generation_config_};
   for (const auto& [name, tensor] : model_->weights()) checkpoint.weights[name] = tensor.detach();
   checkpoint.provenance["training"] = Json{{"stage", config_.stage},
                                            {"step", step_},
@@ -325,7 +348,8 @@ absl::Status TrainerImpl::Save() {
 }
 
 absl::Status TrainerImpl::Retain() const {
-  return ApplyRetention(run_folder_, Retention{config_.save.keep_last, config_.save.keep_every, best_step_});
+  return ApplyRetention(run_folder_,
+                        Retention{config_.save.keep_last, config_.save.keep_every, best_step_});
 }
 
 absl::Status TrainerImpl::LogWindow() {
@@ -333,9 +357,11 @@ absl::Status TrainerImpl::LogWindow() {
   train_seconds_ += mean.seconds;
   const double mfu = peak_flops_ > 0 ? window_.flops / mean.seconds / peak_flops_ : 0;
   const double per_step = train_seconds_ / static_cast<double>(step_ - first_step_);
-  const auto rate = static_cast<long long>(static_cast<double>(mean.source_tokens + mean.target_tokens) / mean.seconds);
-  LogInfo(absl::StrFormat("%s  step %d/%d  loss %.4f  %s tokens/s  MFU %.0f %%  lr %.3g  ETA %s", config_.stage, step_,
-                          config_.steps, mean.loss, FormatCount(rate), 100 * mfu, mean.learning_rate,
+  const auto rate = static_cast<long long>(
+      static_cast<double>(mean.source_tokens + mean.target_tokens) / mean.seconds);
+  LogInfo(absl::StrFormat("%s  step %d/%d  loss %.4f  %s tokens/s  MFU %.0f %%  lr %.3g  ETA %s",
+                          config_.stage, step_, config_.steps, mean.loss, FormatCount(rate),
+                          100 * mfu, mean.learning_rate,
                           FormatDuration(per_step * static_cast<double>(config_.steps - step_))));
   REGROUP_RETURN_IF_ERROR(metrics_->LogStep(step_, mean, mfu));
   window_ = Window{};
@@ -352,7 +378,8 @@ absl::StatusOr<TrainResult> TrainerImpl::Run() {
     if (StopRequested()) return StoppedStatus();
     REGROUP_ASSIGN_OR_RETURN(const StepReport report, Step());
     window_.Add(report, step_flops_);
-    if (step_ % config_.log_every == 0 || step_ == config_.steps) REGROUP_RETURN_IF_ERROR(LogWindow());
+    if (step_ % config_.log_every == 0 || step_ == config_.steps)
+      REGROUP_RETURN_IF_ERROR(LogWindow());
   }
 }
 
@@ -368,13 +395,14 @@ TrainResult TrainerImpl::Result() const {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainConfig config, TrainStart start, ExampleStream* stream,
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainConfig config, TrainStart start,
+                                                         ExampleStream* stream,
                                                          Validator* validator,
                                                          std::shared_ptr<const Tokenizer> tokenizer,
                                                          std::string run_folder) {
   REGROUP_CHECK(config.steps >= 0 && config.log_every >= 1 && config.batch.examples >= 1);
-  auto trainer = std::make_unique<TrainerImpl>(std::move(config), stream, validator, std::move(tokenizer),
-                                               std::move(run_folder));
+  auto trainer = std::make_unique<TrainerImpl>(std::move(config), stream, validator,
+                                               std::move(tokenizer), std::move(run_folder));
   REGROUP_RETURN_IF_ERROR(trainer->Prepare(std::move(start)));
   return trainer;
 }

@@ -1,4 +1,5 @@
-// The training loop: pre-training, uptraining and fine-tuning differ only in what is handed in. `pipeline` calls it.
+// The training loop: pre-training, uptraining and fine-tuning differ only in what is handed in.
+// `pipeline` calls it.
 #pragma once
 
 #include <map>
@@ -20,7 +21,7 @@
 namespace regroup {
 
 struct StepReport {
-  double loss = 0;            // mean cross-entropy (+ z-loss) per target token
+  double loss = 0;  // mean cross-entropy (+ z-loss) per target token
   int64_t target_tokens = 0;
   int64_t source_tokens = 0;
   double gradient_norm = 0;
@@ -43,14 +44,15 @@ struct TrainResult {
   int64_t steps = 0;
   std::optional<int64_t> best_step;
   std::map<int64_t, std::map<std::string, double>> validations;  // step -> named numbers
-  uint64_t data_position = 0;          // of the stream after the last step
-  std::string folder;                  // checkpoint to go on with: best if keep_best is set, else the last
+  uint64_t data_position = 0;  // of the stream after the last step
+  std::string folder;          // checkpoint to go on with: best if keep_best is set, else the last
 };
 
 class Trainer {
  public:
   // Starts at `start`, or at the newest good checkpoint in `run_folder`. `validator` may be null.
-  static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainConfig config, TrainStart start, ExampleStream* stream,
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainConfig config, TrainStart start,
+                                                         ExampleStream* stream,
                                                          Validator* validator,
                                                          std::shared_ptr<const Tokenizer> tokenizer,
                                                          std::string run_folder);

@@ -1,4 +1,5 @@
-// What the trainer asks during training: named numbers for the model as it stands. `evaluate` implements it.
+// What the trainer asks during training: named numbers for the model as it stands. `evaluate`
+// implements it.
 #pragma once
 
 #include <map>
@@ -13,7 +14,8 @@ namespace regroup {
 class Validator {
  public:
   virtual ~Validator() = default;
-  virtual absl::StatusOr<std::map<std::string, double>> Validate(const T5Config& config, const StateDict& weights,
+  virtual absl::StatusOr<std::map<std::string, double>> Validate(const T5Config& config,
+                                                                 const StateDict& weights,
                                                                  int64_t step) = 0;
 };
 

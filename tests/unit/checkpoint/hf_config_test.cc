@@ -89,6 +89,11 @@ TEST(HfConfig, WhatWouldComputeSomethingElseIsRefusedByName) {
               HasSubstr("dense_act_fn"));
   EXPECT_THAT(Refusal({{"is_gated_act", true}}), HasSubstr("is_gated_act"));
   EXPECT_THAT(Refusal({{"model_type", "bart"}}), HasSubstr("model_type: found \"bart\""));
+  for (const char* family : {"mt5", "umt5", "byt5"}) {
+    EXPECT_THAT(Refusal({{"model_type", family}}),
+                HasSubstr("expected \"t5\" (T5 1.0, T5 1.1 and Flan-T5"))
+        << family;
+  }
   EXPECT_THAT(Refusal({{"d_model", "512"}}),
               HasSubstr("d_model: found \"512\", expected a whole number"));
   EXPECT_THAT(Refusal({{"tie_word_embeddings", 1}}), HasSubstr("true or false"));

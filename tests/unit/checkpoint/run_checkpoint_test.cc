@@ -80,7 +80,8 @@ TEST_F(RunCheckpoints, ADamagedCheckpointIsSetAsideSoThatRetentionKeepsGoodOnes)
   EXPECT_EQ(Newest(), 10);
   EXPECT_TRUE(std::filesystem::exists(Path("step-00000020.damaged-1")));
   Save(15);
-  ASSERT_TRUE(ApplyRetention(root_, Retention{.keep_last = 1, .keep_every = 0, .best_step = {}}).ok());
+  ASSERT_TRUE(
+      ApplyRetention(root_, Retention{.keep_last = 1, .keep_every = 0, .best_step = {}}).ok());
   EXPECT_EQ(Newest(), 15);
   EXPECT_TRUE(std::filesystem::exists(Path("step-00000020.damaged-1"))) << "never deleted";
 }

@@ -28,9 +28,11 @@ std::string TestFolder(const std::string& name) {
 
 // Known answers of Philox4x32-10 from the Random123 distribution (kat_vectors).
 TEST(Random, PhiloxGivesThePublishedKnownAnswers) {
-  EXPECT_EQ(Philox({0, 0, 0, 0}, 0), (std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(Philox({0, 0, 0, 0}, 0),
+            (std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   const uint32_t f = 0xffffffff;
-  EXPECT_EQ(Philox({f, f, f, f}, ~0ULL), (std::array<uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(Philox({f, f, f, f}, ~0ULL),
+            (std::array<uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
   EXPECT_EQ(Philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822ULL),
             (std::array<uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
@@ -92,17 +94,22 @@ std::string JsonError(const std::string& text) {
 }
 
 TEST(Json, SyntaxErrorsSayWhereAndWhatWasExpectedInPlainWords) {
-  EXPECT_EQ(JsonError("{\"a\": }"), "x: not valid JSON (column 7): unexpected '}'; expected '[', '{', or a literal");
+  EXPECT_EQ(JsonError("{\"a\": }"),
+            "x: not valid JSON (column 7): unexpected '}'; expected '[', '{', or a literal");
   EXPECT_EQ(JsonError("{\n \"a\" 1}"),
             "x: not valid JSON (line 2, column 6): unexpected number literal; expected ':'");
   EXPECT_EQ(JsonError("[1"), "x: not valid JSON (column 3): unexpected end of input; expected ']'");
-  EXPECT_EQ(JsonError("\"\xFF\""),
-            "x: not valid JSON (column 2): invalid string: ill-formed UTF-8 byte; expected a JSON value");
-  EXPECT_EQ(JsonError("[1e999]"), "x: not valid JSON: a number is too large; expected at most 1.8e308");
+  EXPECT_EQ(
+      JsonError("\"\xFF\""),
+      "x: not valid JSON (column 2): invalid string: ill-formed UTF-8 byte; expected a JSON value");
+  EXPECT_EQ(JsonError("[1e999]"),
+            "x: not valid JSON: a number is too large; expected at most 1.8e308");
 }
 
 TEST(Json, DeepNestingIsRefusedBeforeAnythingIsBuilt) {
-  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
   EXPECT_TRUE(ParseJson(nested(kDeepestJson), "x").ok());
   EXPECT_TRUE(ParseJson("\"" + std::string(1000, '[') + "\\\"[\"", "x").ok());
   for (const size_t depth : {size_t{kDeepestJson} + 1, size_t{100000}}) {
@@ -209,8 +216,10 @@ struct Outer {
 };
 
 TEST(Fields, AConfigWritesItsFieldsAndTheHashedFormLeavesOutWhatChangesNoResult) {
-  EXPECT_EQ(DumpJson(ConfigToJson(Outer{})), R"({"steps":3,"name":null,"parts":{"a":{"rate":0.5}},"log_every":10})");
-  EXPECT_EQ(DumpJson(ConfigToJson(Outer{}, true)), R"({"steps":3,"name":null,"parts":{"a":{"rate":0.5}}})");
+  EXPECT_EQ(DumpJson(ConfigToJson(Outer{})),
+            R"({"steps":3,"name":null,"parts":{"a":{"rate":0.5}},"log_every":10})");
+  EXPECT_EQ(DumpJson(ConfigToJson(Outer{}, true)),
+            R"({"steps":3,"name":null,"parts":{"a":{"rate":0.5}}})");
 }
 
 TEST(Log, NumbersReadAsAPersonWritesThem) {

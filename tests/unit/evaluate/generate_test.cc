@@ -166,12 +166,13 @@ TEST(Generate, StartAndEndTokenComeFromTheGenerationConfigFirst) {
 TEST(Generate, ARowThatOverflowsIsNamed) {
   Setting setting;
   StateDict weights = TinyWeights(TinyConfig());
-  weights["lm_head.weight"] = weights["lm_head.weight"] * 2e37;
+  at::Tensor& head = weights["lm_head.weight"];
+  head = head / head.abs().max() * 3e38;  // finite, but sums of a few such values are not
   setting.request.model = WriteTinyModel(setting.folder + "/huge", weights);
   std::ostringstream out;
   const absl::Status status = GenerateFile(setting.request, out);
   EXPECT_EQ(ExitCode(status), 1);
-  EXPECT_NE(status.ToString().find("rows.jsonl:1: its score is"), std::string::npos) << status;
+  EXPECT_NE(status.ToString().find(": its score is"), std::string::npos) << status;
 }
 
 TEST(Generate, RefusesAFileOfOtherRows) {

@@ -145,5 +145,18 @@ TEST(Globs, ThatMatchNothingAreUserErrors) {
             std::string::npos);
 }
 
+TEST(CheckUtf8, NamesTheColumnOfTheFirstByteThatIsNone) {
+  for (const char* good : {"", "plain", "\u00e9\u20ac\U0001F600", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_TRUE(CheckUtf8(good, "x").ok()) << good;
+  }
+  for (const char* bad : {"ab\xFF", "ab\xC3", "ab\xC0\xAF", "ab\xE0\x80\x80", "ab\xED\xA0\x80",
+                          "ab\xF4\x90\x80\x80", "ab\x80"}) {
+    const absl::Status status = CheckUtf8(bad, "a.txt:3");
+    EXPECT_EQ(ExitCode(status), 2);
+    EXPECT_NE(status.message().find("a.txt:3: not valid UTF-8 (column 3)"), absl::string_view::npos)
+        << status;
+  }
+}
+
 }  // namespace
 }  // namespace regroup

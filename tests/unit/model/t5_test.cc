@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "parallel/gradient_tree.h"
 
 namespace regroup {
@@ -188,6 +191,33 @@ TEST(T5ModelDeathTest, WeightsThatDoNotFitTheConfigAreAProgrammersError) {
   weights = Weights(at::kFloat);
   weights["lm_head.weight"] = at::ones({3, 3});
   EXPECT_DEATH(T5Model(Tiny(), weights, at::kFloat), "lm_head.weight");
+}
+
+// Keeps what went into and came out of every block.
+class Recorder final : public BlockObserver {
+ public:
+  void Before(bool decoder, int64_t layer, const at::Tensor& x) override {
+    names.push_back(absl::StrCat(decoder ? "decoder " : "encoder ", layer));
+    in.push_back(x);
+  }
+  void After(bool, int64_t, const at::Tensor& x) override { out.push_back(x); }
+  std::vector<std::string> names;
+  std::vector<at::Tensor> in, out;
+};
+
+TEST(Model, AnObserverSeesEveryBlockOnceAndChangesNothing) {
+  const auto examples = Examples(2);
+  T5Model model = Model(at::kFloat);
+  const double without = model.Loss(Tensors(examples), 0).loss_sum.item<double>();
+  Recorder recorder;
+  model.Observe(&recorder);
+  EXPECT_EQ(model.Loss(Tensors(examples), 0).loss_sum.item<double>(), without);
+  EXPECT_EQ(recorder.names,
+            (std::vector<std::string>{"encoder 0", "encoder 1", "decoder 0", "decoder 1"}));
+  ASSERT_EQ(recorder.out.size(), 4u);
+  EXPECT_TRUE(recorder.in[1].equal(recorder.out[0]));
+  EXPECT_TRUE(recorder.in[3].equal(recorder.out[2]));
+  EXPECT_FALSE(recorder.out[0].equal(recorder.in[0])) << "control: a block changes its input";
 }
 
 }  // namespace

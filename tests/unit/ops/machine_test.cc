@@ -1,7 +1,7 @@
 // The machine's measured peaks are plausible numbers.
-#include <ATen/Parallel.h>
 #include "ops/machine.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -191,9 +191,8 @@ TEST_F(RecipeMessages, AKeyThatWouldHaveNoEffectIsAProblem) {
       Messages(With("  p: {pretrain: {steps: 5, optimizer: {name: adafactor, beta1: 0.5}}}\n")),
       ElementsAre(AllOf(StartsWith("r.yaml:5: stages.p.pretrain.optimizer.beta1: has no effect"),
                         HasSubstr("name: adafactor"), HasSubstr("it acts with adamw"))));
-  EXPECT_THAT(
-      Messages(With("  p: {pretrain: {steps: 5, optimizer: {name: adamw, beta1: 0.5}}}\n")),
-      IsEmpty());
+  EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5, optimizer: {name: adamw, beta1: 0.5}}}\n")),
+              IsEmpty());
 }
 
 TEST_F(RecipeMessages, DefaultsAreCheckedLikeStages) {
@@ -210,8 +209,9 @@ TEST_F(RecipeMessages, DefaultsAreCheckedLikeStages) {
 
 TEST_F(RecipeMessages, ForEachMustBeASection) {
   for (const char* value : {"[1]", "[a, b]", "3"}) {
-    EXPECT_THAT(Messages(With(absl::StrCat("  p: {pretrain: {steps: 5}}\nfor_each: ", value, "\n"))),
-                ElementsAre(HasSubstr("for_each: found")))
+    EXPECT_THAT(
+        Messages(With(absl::StrCat("  p: {pretrain: {steps: 5}}\nfor_each: ", value, "\n"))),
+        ElementsAre(HasSubstr("for_each: found")))
         << value;
   }
 }

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "core/files.h"
 #include "support/temp_folder.h"
+#include "text/sentencepiece_bridge.h"
 
 namespace regroup {
 namespace {
@@ -132,6 +135,32 @@ TEST(Tokenizer, NamesWhatIsWrongWithItsFolder) {
   folder.Write("tokenizer_config.json", R"({"extra_ids": -3})");
   const absl::Status config = Tokenizer::Load(folder.path()).status();
   EXPECT_NE(config.message().find("\"extra_ids\" is -3"), std::string::npos) << config;
+}
+
+TEST(Tokenizer, SaysSoWhereTheTextGivesFarFewerPieces) {
+  const TempFolder folder;
+  TokenizerTraining training;
+  training.sentences = {"a small text", "a large text"};
+  training.vocab_size = 1000;
+  testing::internal::CaptureStderr();
+  const absl::Status trained = TrainTokenizer(training, folder.path());
+  const std::string said = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(trained.ok()) << trained;
+  EXPECT_NE(said.find("pieces of the 1000 asked for"), std::string::npos) << said;
+}
+
+TEST(SentencePiece, AFailureIsReportedAndNotAnEmptyText) {
+  const TempFolder folder;
+  TokenizerTraining training;
+  training.sentences = {"a small text", "a large text"};
+  training.vocab_size = 20;
+  ASSERT_TRUE(TrainTokenizer(training, folder.path()).ok());
+  std::string error;
+  const auto model =
+      SentencePieceModel::Parse(ReadFile(folder.File("spiece.model")).value(), &error);
+  ASSERT_NE(model, nullptr) << error;
+  const std::vector<int32_t> beyond = {1'000'000};
+  EXPECT_THROW(static_cast<void>(model->Decode(beyond)), std::runtime_error);
 }
 
 TEST(Tokenizer, RefusesTrainingThatCannotSucceed) {

@@ -1,4 +1,6 @@
 // The trainer: accumulation, resuming (twice), stopping, keep-best, refusal of non-finite losses.
+#include "train/trainer.h"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +12,6 @@
 #include "core/files.h"
 #include "core/random.h"
 #include "core/stop.h"
-#include "train/trainer.h"
 
 namespace regroup {
 namespace {
@@ -28,7 +29,8 @@ class DrawnStream final : public ExampleStream {
     CounterRng rng(5, RandomPurpose::kTest, position_);
     Example example;
     example.position = position_++;
-    for (uint64_t n = 3 + rng.Below(9); n > 0; --n) example.input_ids.push_back(static_cast<int32_t>(2 + rng.Below(60)));
+    for (uint64_t n = 3 + rng.Below(9); n > 0; --n)
+      example.input_ids.push_back(static_cast<int32_t>(2 + rng.Below(60)));
     example.target_ids.assign(example.input_ids.begin(), example.input_ids.begin() + 2);
     example.target_ids.push_back(1);
     return example;
@@ -49,7 +51,8 @@ class DrawnStream final : public ExampleStream {
 class ListedValidator final : public Validator {
  public:
   explicit ListedValidator(std::map<int64_t, double> values) : values_(std::move(values)) {}
-  absl::StatusOr<std::map<std::string, double>> Validate(const T5Config&, const StateDict&, int64_t step) override {
+  absl::StatusOr<std::map<std::string, double>> Validate(const T5Config&, const StateDict&,
+                                                         int64_t step) override {
     return std::map<std::string, double>{{"score", values_.at(step)}};
   }
 
@@ -82,7 +85,8 @@ TrainConfig SmallConfig(int64_t steps) {
   return config;
 }
 
-absl::StatusOr<TrainResult> RunTrainer(const TrainConfig& config, const std::string& folder, Validator* validator = nullptr,
+absl::StatusOr<TrainResult> RunTrainer(const TrainConfig& config, const std::string& folder,
+                                       Validator* validator = nullptr,
                                        TrainStart start = SmallStart()) {
   DrawnStream stream;
   auto trainer = Trainer::Create(config, std::move(start), &stream, validator, nullptr, folder);
@@ -98,7 +102,7 @@ TEST(Trainer, AStoppedAndResumedRunEndsWithTheSameBitsAsOneThatNeverStoppedAlsoT
   const auto straight = RunTrainer(SmallConfig(10), TestFolder("straight"));
   ASSERT_TRUE(straight.ok()) << straight.status();
   const std::string folder = TestFolder("resumed");
-  ASSERT_TRUE(RunTrainer(SmallConfig(4), folder).ok());   // "killed" after step 4
+  ASSERT_TRUE(RunTrainer(SmallConfig(4), folder).ok());    // "killed" after step 4
   std::filesystem::remove_all(folder + "/step-00000004");  // as if only step 3 had been saved
   ASSERT_TRUE(RunTrainer(SmallConfig(7), folder).ok());
   const auto resumed = RunTrainer(SmallConfig(10), folder);
@@ -157,7 +161,8 @@ TEST(Trainer, LossFallsOnALearnableTask) {
   DrawnStream stream;
   TrainConfig config = SmallConfig(60);
   config.dropout_rate = 0;
-  auto trainer = Trainer::Create(config, SmallStart(), &stream, nullptr, nullptr, TestFolder("falls"));
+  auto trainer =
+      Trainer::Create(config, SmallStart(), &stream, nullptr, nullptr, TestFolder("falls"));
   ASSERT_TRUE(trainer.ok());
   const double first = (*trainer)->Step().value().loss;
   double last = 0;
