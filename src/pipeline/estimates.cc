@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 
+#include <algorithm>
+
 #include "formats/lines.h"
 #include "train/train_config.h"
 
@@ -14,9 +16,10 @@ namespace {
 // to 60 with AVX2.
 constexpr double kFlopsAvx512 = 85e9;
 constexpr double kFlopsOther = 45e9;
-constexpr double kTrainingShare = 0.5;        // of the peak, small models
-constexpr double kStepOverhead = 0.012;       // seconds per micro-batch outside matrix products
-constexpr double kDecodeStepOverhead = 3e-4;  // seconds per layer of one decoder step
+constexpr double kTrainingShare = 0.5;         // of the peak, small models
+constexpr double kStepOverhead = 0.012;        // seconds per micro-batch outside matrix products
+constexpr int64_t kEncoderChunkTokens = 2048;  // decode/encoder.cc works on as many at a time
+constexpr double kDecodeStepOverhead = 3e-4;   // seconds per layer of one decoder step
 
 double Peak() {
   const bool avx512 = at::get_cpu_capability() == "AVX512";
@@ -53,10 +56,12 @@ int64_t DecodingMemory(const T5Config& config, int64_t rows, int64_t source, int
   const int64_t caches =
       rows * (KvBytesPerPosition(config.kv_heads.decoder_self, config.d_kv, 4) * target +
               KvBytesPerPosition(config.kv_heads.cross, config.d_kv, 4) * source);
+  const int64_t chunk = std::min(rows, std::max<int64_t>(1, kEncoderChunkTokens / source));
   const int64_t encoder =
-      4 * rows *
+      4 * chunk *
       (3 * config.num_heads * source * source + source * (4 * config.d_model + 2 * config.d_ff));
-  return BaseMemory() + 8 * CountParameters(config) + caches + encoder;
+  const int64_t outputs = 4 * rows * (source * config.d_model + 2 * config.vocab_size);
+  return BaseMemory() + 8 * CountParameters(config) + caches + encoder + outputs;
 }
 
 int64_t CheckpointBytes(const T5Config& config, const std::string& optimizer) {
