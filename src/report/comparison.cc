@@ -68,7 +68,7 @@ std::string SpeedText(const Json& rows, const Json& bench) {
       bench.is_object()
           ? absl::StrFormat(
                 "batch %d, %d source tokens, %d generated tokens, %s, greedy; a sample is the "
-                "encoder and all steps; in a step of this size the K/V cache dominates",
+                "encoder and all steps;\nin a step of this size the K/V cache dominates",
                 bench["batch"].get<int64_t>(), bench["source"].get<int64_t>(),
                 bench["target"].get<int64_t>(), bench["precision"].get<std::string>())
           : "not timed";
