@@ -11,17 +11,11 @@
 namespace regroup {
 namespace {
 
-// 1000000, not 1e+06.
-std::string Plain(double limit) {
-  const bool whole = limit == std::floor(limit) && std::abs(limit) < 1e15;
-  return whole ? absl::StrCat(static_cast<int64_t>(limit)) : absl::StrCat(limit);
-}
-
 absl::Status InRange(const Field& field, double value) {
   if (value >= field.minimum && value <= field.maximum) return absl::OkStatus();
   std::vector<std::string> expected;
-  if (!std::isinf(field.minimum)) expected.push_back("at least " + Plain(field.minimum));
-  if (!std::isinf(field.maximum)) expected.push_back("at most " + Plain(field.maximum));
+  if (!std::isinf(field.minimum)) expected.push_back("at least " + FormatLimit(field.minimum));
+  if (!std::isinf(field.maximum)) expected.push_back("at most " + FormatLimit(field.maximum));
   return absl::InvalidArgumentError(absl::StrCat("expected ", absl::StrJoin(expected, ", ")));
 }
 

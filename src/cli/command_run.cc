@@ -1,7 +1,6 @@
 // regroup run: the whole line.
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <iostream>
 
 #include "cli/commands.h"
@@ -31,9 +30,7 @@ absl::Status PrintTables(const Recipe& recipe, const RunOptions& how) {
   const std::string out = RunFolderPath(recipe, how.out);
   Json tables = Json::object();
   for (const Stage& stage : recipe.stages) {
-    const bool selected = how.only.empty() ||
-                          std::find(how.only.begin(), how.only.end(), stage.name) != how.only.end();
-    if (stage.kind != "compare" || !selected) continue;
+    if (stage.kind != "compare" || !how.Selects(stage.name)) continue;
     const std::string path = JoinPath(JoinPath(out, stage.name), "table.json");
     REGROUP_ASSIGN_OR_RETURN(tables[stage.name], ReadJsonFile(path));
   }

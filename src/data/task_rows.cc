@@ -61,21 +61,39 @@ class TaskStream : public ExampleStream {
   std::vector<int64_t> order_;  // of epoch_; empty before the first example
 };
 
+using UseText = std::function<void(const Json& fields, const std::string& source,
+                                   std::vector<std::string> references)>;
+
+// Fields of every row with its source and references as the task's templates make them. UserError
+// for a row that does not fit and for a file without rows.
+absl::Status ForEachTaskText(const TextTaskConfig& task, const std::string& path,
+                             const UseText& use_text) {
+  const std::string place = absl::StrCat("task ", task.name);
+  REGROUP_ASSIGN_OR_RETURN(const Template input, Template::Parse(task.input, place + ": input"));
+  REGROUP_ASSIGN_OR_RETURN(const Template target, Template::Parse(task.target, place + ": target"));
+  bool any = false;
+  const auto use = [&](const Json& fields, const std::string& row_place) -> absl::Status {
+    REGROUP_ASSIGN_OR_RETURN(const auto inputs, input.Apply(fields, row_place));
+    REGROUP_ASSIGN_OR_RETURN(auto references, target.Apply(fields, row_place));
+    use_text(fields, inputs.front(), std::move(references));
+    any = true;
+    return absl::OkStatus();
+  };
+  REGROUP_RETURN_IF_ERROR(ReadTaskFields(task.reader, path, use));
+  return any ? absl::OkStatus() : UserError(path, "holds no rows");
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Row>> ReadTaskRows(const TextTaskConfig& task, const std::string& path,
                                               const Tokenizer& tokenizer) {
-  const std::string place = absl::StrCat("task ", task.name);
-  REGROUP_ASSIGN_OR_RETURN(const Template input, Template::Parse(task.input, place + ": input"));
-  REGROUP_ASSIGN_OR_RETURN(const Template target, Template::Parse(task.target, place + ": target"));
   REGROUP_CHECK(task.lengths.source >= 2 && task.lengths.target >= 2);
-
   std::vector<Row> rows;
-  const auto use = [&](const Json& fields, const std::string& row_place) -> absl::Status {
+  const auto use = [&](const Json& fields, const std::string& source,
+                       std::vector<std::string> references) {
     Row row;
-    REGROUP_ASSIGN_OR_RETURN(const auto inputs, input.Apply(fields, row_place));
-    REGROUP_ASSIGN_OR_RETURN(row.references, target.Apply(fields, row_place));
-    row.source_text = inputs.front();
+    row.references = std::move(references);
+    row.source_text = source;
     row.id = fields.contains("id") ? fields["id"] : Json(rows.size());
     row.example.id = IdText(row.id);
     row.example.position = rows.size();
@@ -84,25 +102,14 @@ absl::StatusOr<std::vector<Row>> ReadTaskRows(const TextTaskConfig& task, const 
     row.example.target_ids =
         EncodeCut(tokenizer, row.references.front(), task.lengths.target, &row.target_truncated);
     rows.push_back(std::move(row));
-    return absl::OkStatus();
   };
-  REGROUP_RETURN_IF_ERROR(ReadTaskFields(task.reader, path, use));
-  if (rows.empty()) return UserError(path, "holds no rows");
+  REGROUP_RETURN_IF_ERROR(ForEachTaskText(task, path, use));
   return rows;
 }
 
 absl::Status CheckTaskRows(const TextTaskConfig& task, const std::string& path) {
-  const std::string place = absl::StrCat("task ", task.name);
-  REGROUP_ASSIGN_OR_RETURN(const Template input, Template::Parse(task.input, place + ": input"));
-  REGROUP_ASSIGN_OR_RETURN(const Template target, Template::Parse(task.target, place + ": target"));
-  int64_t rows = 0;
-  const auto use = [&](const Json& fields, const std::string& row_place) -> absl::Status {
-    ++rows;
-    REGROUP_RETURN_IF_ERROR(input.Apply(fields, row_place).status());
-    return target.Apply(fields, row_place).status();
-  };
-  REGROUP_RETURN_IF_ERROR(ReadTaskFields(task.reader, path, use));
-  return rows > 0 ? absl::OkStatus() : UserError(path, "holds no rows");
+  return ForEachTaskText(task, path,
+                         [](const Json&, const std::string&, std::vector<std::string>) {});
 }
 
 std::unique_ptr<ExampleStream> MakeTaskStream(std::vector<Row> rows, Json fingerprint,

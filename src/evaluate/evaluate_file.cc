@@ -9,24 +9,10 @@
 #include "absl/strings/str_format.h"
 #include "checkpoint/hf_folder.h"
 #include "core/files.h"
-#include "decode/generation_defaults.h"
 #include "evaluate/commands.h"
-#include "evaluate/score.h"
 
 namespace regroup {
 namespace {
-
-absl::StatusOr<double> TeacherForcedLoss(const HfModel& model, at::ScalarType compute,
-                                         const std::vector<Row>& rows) {
-  StateDict masters;
-  for (const auto& [name, tensor] : model.weights) masters[name] = tensor.to(at::kFloat);
-  std::vector<Example> examples;
-  for (const Row& row : rows) examples.push_back(row.example);
-  const T5Model scorer(model.config, std::move(masters), compute);
-  REGROUP_ASSIGN_OR_RETURN(const auto scores, ScoreExamples(scorer, examples, kScoreBatchTokens));
-  REGROUP_RETURN_IF_ERROR(CheckFinite(scores, examples));
-  return SumScores(scores).loss();
-}
 
 void PrintTable(const TaskEvaluation& result, const std::string& predictions, std::ostream& out) {
   out << absl::StrFormat("%s, %s, %d rows\n", result.task, result.split, result.rows);
@@ -35,7 +21,10 @@ void PrintTable(const TaskEvaluation& result, const std::string& predictions, st
     if (const auto found = result.interval.find(name); found != result.interval.end()) {
       out << absl::StrFormat("  [%.2f, %.2f]", found->second.first, found->second.second);
     }
-    out << absl::StrFormat("  shuffled references %.2f\n", result.shuffled.at(name));
+    if (const auto found = result.shuffled.find(name); found != result.shuffled.end()) {
+      out << absl::StrFormat("  shuffled references %.2f", found->second);
+    }
+    out << "\n";
   }
   out << absl::StrFormat(
       "  loss %.4f per token; %.2f ms per sample (encoder %.2f s, decoder %.2f s)\n", result.loss,
@@ -74,14 +63,12 @@ absl::Status EvaluateFile(const EvaluateRequest& request, std::ostream& out) {
       request.predictions.empty() ? DefaultPredictions(request) : request.predictions;
   REGROUP_RETURN_IF_ERROR(CheckPredictionsPlace(predictions, request.data));
   REGROUP_ASSIGN_OR_RETURN(const HfModel model, LoadHfFolder(request.model));
-  REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(request.model));
   REGROUP_ASSIGN_OR_RETURN(const std::vector<Row> rows,
                            ReadTaskRows(request.task.text, request.data, *tokenizer));
-  const auto engine = Engine::Create(defaults.config, model.weights, compute);
-  REGROUP_ASSIGN_OR_RETURN(TaskEvaluation result, EvaluateTask(request.task, rows, request.split,
-                                                               *engine, *tokenizer, request.seed));
-  REGROUP_ASSIGN_OR_RETURN(result.loss, TeacherForcedLoss(model, compute, rows));
+  REGROUP_ASSIGN_OR_RETURN(
+      const TaskEvaluation result,
+      EvaluateModel(model, request.task, rows, *tokenizer, {request.split, compute, request.seed}));
   REGROUP_RETURN_IF_ERROR(WriteFileAtomically(predictions, PredictionLines(result, rows)));
   if (request.json) {
     out << DumpJson(EvaluationToJson(result, predictions)) << "\n";

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/random.h"
+#include "decode/generation_defaults.h"
 #include "evaluate/score.h"
 
 namespace regroup {
@@ -89,6 +90,25 @@ Json IntervalsToJson(const std::map<std::string, std::pair<double, double>>& int
   return json;
 }
 
+std::vector<Example> ExamplesOf(const std::vector<Row>& rows) {
+  std::vector<Example> examples;
+  examples.reserve(rows.size());
+  for (const Row& row : rows) examples.push_back(row.example);
+  return examples;
+}
+
+absl::StatusOr<double> TeacherForcedLoss(const HfModel& model, at::ScalarType compute,
+                                         const std::vector<Row>& rows) {
+  const at::InferenceMode inference;
+  StateDict masters;
+  for (const auto& [name, tensor] : model.weights) masters[name] = tensor.to(at::kFloat);
+  const std::vector<Example> examples = ExamplesOf(rows);
+  const T5Model scorer(model.config, std::move(masters), compute);
+  REGROUP_ASSIGN_OR_RETURN(const auto scores, ScoreExamples(scorer, examples, kScoreBatchTokens));
+  REGROUP_RETURN_IF_ERROR(CheckFinite(scores, examples));
+  return SumScores(scores).loss();
+}
+
 class TaskValidator final : public Validator {
  public:
   TaskValidator(TaskConfig task, std::vector<Row> rows, std::shared_ptr<const Tokenizer> tokenizer,
@@ -114,10 +134,9 @@ class TaskValidator final : public Validator {
 
  private:
   absl::StatusOr<double> Loss(const T5Config& config, const StateDict& weights) const {
-    std::vector<Example> examples;
-    for (const Row& row : rows_) examples.push_back(row.example);
-    REGROUP_ASSIGN_OR_RETURN(const auto scores, ScoreExamples(T5Model(config, weights, compute_),
-                                                              examples, kScoreBatchTokens));
+    REGROUP_ASSIGN_OR_RETURN(
+        const auto scores,
+        ScoreExamples(T5Model(config, weights, compute_), ExamplesOf(rows_), kScoreBatchTokens));
     return SumScores(scores).loss();
   }
 
@@ -185,6 +204,18 @@ absl::StatusOr<TaskEvaluation> EvaluateTask(const TaskConfig& task, const std::v
                                      result.shuffled, result.shuffled_interval));
   }
   result.predictions = std::move(decoded.texts);
+  return result;
+}
+
+absl::StatusOr<TaskEvaluation> EvaluateModel(const HfModel& model, const TaskConfig& task,
+                                             const std::vector<Row>& rows,
+                                             const Tokenizer& tokenizer,
+                                             const EvaluationSetting& setting) {
+  REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
+  const auto engine = Engine::Create(defaults.config, model.weights, setting.compute);
+  REGROUP_ASSIGN_OR_RETURN(TaskEvaluation result, EvaluateTask(task, rows, setting.split, *engine,
+                                                               tokenizer, setting.seed));
+  REGROUP_ASSIGN_OR_RETURN(result.loss, TeacherForcedLoss(model, setting.compute, rows));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/hf_folder.h"
 #include "core/json.h"
 #include "core/status.h"
 #include "data/rows.h"
@@ -35,7 +36,7 @@ struct TaskEvaluation {
   DecodeTimes times;
   double ms_per_sample = 0;  // (encoder + all steps) / rows, without tokenization
   int64_t kv_bytes_per_position = 0;
-  double loss = 0;  // teacher-forced loss per target token on the same rows; the caller fills it
+  double loss = 0;  // teacher-forced loss per target token on the same rows; EvaluateModel fills it
   std::vector<std::string> predictions;  // row order
 };
 Json EvaluationToJson(const TaskEvaluation& evaluation,
@@ -49,6 +50,19 @@ inline constexpr int kEvaluationResamples = 1000;
 absl::StatusOr<TaskEvaluation> EvaluateTask(const TaskConfig& task, const std::vector<Row>& rows,
                                             const std::string& split, const Engine& engine,
                                             const Tokenizer& tokenizer, uint64_t seed);
+
+struct EvaluationSetting {
+  std::string split = "test";  // only a name in the result
+  at::ScalarType compute = at::kFloat;
+  uint64_t seed = 1;
+};
+
+// EvaluateTask with an engine over the model (start, end and pad as generation_config.json has
+// them), and the loss.
+absl::StatusOr<TaskEvaluation> EvaluateModel(const HfModel& model, const TaskConfig& task,
+                                             const std::vector<Row>& rows,
+                                             const Tokenizer& tokenizer,
+                                             const EvaluationSetting& setting);
 
 // The name by which keep_best knows the task's first metric: bleu, chrf, rouge1, f1, accuracy,
 // exact_match.

@@ -79,6 +79,15 @@ std::vector<std::string> MetricKeys(const std::string& metric) {
   return entry == nullptr ? std::vector<std::string>{} : entry->keys;
 }
 
+std::vector<std::string> MetricsWithOption(const std::string& option) {
+  std::vector<std::string> metrics;
+  for (const MetricEntry& entry : Table()) {
+    if (std::ranges::find(entry.options, option) != entry.options.end())
+      metrics.push_back(entry.name);
+  }
+  return metrics;
+}
+
 absl::Status CheckMetric(const std::string& metric) {
   return Find(metric) != nullptr ? absl::OkStatus() : UnknownMetric(metric);
 }

@@ -29,6 +29,9 @@ std::string PrimaryKey(const std::string& metric);
 // The keys of MetricResult::values; empty for an unknown metric.
 std::vector<std::string> MetricKeys(const std::string& metric);
 
+// The metrics whose values this option changes; empty for one that every metric takes.
+std::vector<std::string> MetricsWithOption(const std::string& option);
+
 // Unknown metrics, an unknown tokenizer, a number out of range, or an option that changes none of
 // `metrics`.
 absl::Status ValidateMetricOptions(const std::vector<std::string>& metrics,

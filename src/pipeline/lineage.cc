@@ -130,20 +130,30 @@ absl::StatusOr<std::string> TrainedSourceOf(const Recipe& recipe, const std::str
   return from;
 }
 
+namespace {
+
+// What `optimizer_state: keep` goes on with must exist and be of this stage's optimizer.
+absl::Status CheckKept(const Recipe& recipe, const Stage& stage,
+                       const std::optional<Lineage>& before) {
+  const auto& uptrain = stage.As<UptrainStage>();
+  if (uptrain.optimizer_state != "keep") return absl::OkStatus();
+  REGROUP_RETURN_IF_ERROR(TrainedSourceOf(recipe, uptrain.from).status());
+  const bool same = !before.has_value() || !uptrain.optimizer.has_value() ||
+                    uptrain.optimizer->name == before->optimizer.name;
+  if (same) return absl::OkStatus();
+  return UserError(absl::StrCat(stage.Place(), ".uptrain.optimizer_state"),
+                   absl::StrCat("keep goes on with the slots of ", before->optimizer.name,
+                                ", the optimizer here is ", uptrain.optimizer->name,
+                                "; give the same, or restart"));
+}
+
+}  // namespace
+
 absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage& stage) {
   const auto& uptrain = stage.As<UptrainStage>();
   REGROUP_ASSIGN_OR_RETURN(const std::optional<Lineage> known, LineageOf(recipe, uptrain.from));
   REGROUP_RETURN_IF_ERROR(CheckComplete(stage, uptrain, known));
-  if (uptrain.optimizer_state == "keep") {
-    REGROUP_RETURN_IF_ERROR(TrainedSourceOf(recipe, uptrain.from).status());
-    if (known.has_value() && uptrain.optimizer.has_value() &&
-        uptrain.optimizer->name != known->optimizer.name) {
-      return UserError(absl::StrCat(stage.Place(), ".uptrain.optimizer_state"),
-                       absl::StrCat("keep goes on with the slots of ", known->optimizer.name,
-                                    ", the optimizer here is ", uptrain.optimizer->name,
-                                    "; give the same, or restart"));
-    }
-  }
+  REGROUP_RETURN_IF_ERROR(CheckKept(recipe, stage, known));
   ResolvedUptrain resolved;
   resolved.before = known.value_or(Lineage{});
   if (!known.has_value()) resolved.before.seed = recipe.head.seed;

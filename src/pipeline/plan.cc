@@ -218,7 +218,7 @@ class Planner {
   void Plan(const EvaluateStage& stage, StagePlan& row) {
     const std::optional<T5Config> config = Source(stage.from);
     if (!config.has_value()) return;
-    Describe(*config, row);
+    Describe(*config, row, stage.precision.value_or("fp32"));
     const TaskFile& task = recipe_.task_files.at(stage.task);
     const TaskEntry& entry = recipe_.head.tasks.at(stage.task);
     const std::string& path = stage.split == "dev" ? entry.dev : entry.test;

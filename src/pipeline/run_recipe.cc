@@ -83,16 +83,17 @@ class Runner {
     return absl::OkStatus();
   }
 
-  bool Selected(const std::string& name) const {
-    return options_.only.empty() || Holds(options_.only, name);
-  }
+  bool Selected(const std::string& name) const { return options_.Selects(name); }
 
-  // With --only: a stage that runs or is redone, or that one of these comes from.
-  bool Concerned(const std::string& name) const {
-    return Selected(name) || Holds(options_.redo, name) ||
-           std::any_of(names_.begin(), names_.end(), [&](const std::string& other) {
-             return Holds(NeedsOf(recipe_, other), name) && Concerned(other);
-           });
+  // With --only: the stages that run or are redone, and those that they come from.
+  std::set<std::string> Concerned() const {
+    std::set<std::string> concerned;
+    for (auto name = names_.rbegin(); name != names_.rend(); ++name) {  // needs stand before
+      if (Selected(*name) || Holds(options_.redo, *name)) concerned.insert(*name);
+      if (!concerned.contains(*name)) continue;
+      for (const std::string& need : NeedsOf(recipe_, *name)) concerned.insert(need);
+    }
+    return concerned;
   }
 
   absl::Status CheckRedoIsRun() const {
@@ -135,6 +136,7 @@ class Runner {
   absl::Status CheckCurrent() {
     REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> pending, run_->PendingRedo());
     resumes_redo_ = !options_.redo.empty() && pending == options_.redo;
+    const std::set<std::string> concerned = Concerned();
     std::string changes;
     std::vector<std::string> stale;
     for (const std::string& name : names_) {
@@ -143,7 +145,7 @@ class Runner {
         redo_.insert(name);
         continue;
       }
-      if (!Concerned(name)) continue;
+      if (!concerned.contains(name)) continue;
       REGROUP_ASSIGN_OR_RETURN(const std::optional<StageIdentity> recorded, run_->Recorded(name));
       const StageIdentity& now = identities_.at(name);
       if (!recorded.has_value() || recorded->Hash() == now.Hash()) continue;
@@ -257,6 +259,10 @@ class Runner {
 
 std::string RunFolderPath(const Recipe& recipe, const std::string& out) {
   return out.empty() ? JoinPath("runs", recipe.head.name) : out;
+}
+
+bool RunOptions::Selects(const std::string& stage) const {
+  return only.empty() || Holds(only, stage);
 }
 
 absl::StatusOr<std::string> ResolveDevice(const std::string& device) {

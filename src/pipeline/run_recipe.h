@@ -15,6 +15,9 @@ struct RunOptions {
   std::vector<std::string> only;  // stages; empty: all
   std::vector<std::string>
       redo;  // stages whose folders are moved aside first, with those that depend on them
+
+  // Runs under --only.
+  bool Selects(const std::string& stage) const;
 };
 
 // Stages in dependency order: finished ones are skipped, an interrupted one goes on. Before

@@ -7,10 +7,6 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "data/rows.h"
-#include "decode/engine.h"
-#include "decode/generation_defaults.h"
-#include "evaluate/score.h"
-#include "model/t5.h"
 #include "pipeline/stage_functions.h"
 
 namespace regroup {
@@ -23,22 +19,6 @@ TaskConfig TaskOf(const StageContext& context, const EvaluateStage& stage) {
   if (stage.bootstrap.has_value())
     task.metric_options.bootstrap = static_cast<int>(*stage.bootstrap);
   return task;
-}
-
-// Teacher-forced loss per target token on the same rows.
-absl::StatusOr<double> HeldOutLoss(const HfModel& model, at::ScalarType compute,
-                                   const std::vector<Row>& rows) {
-  std::vector<Example> examples;
-  examples.reserve(rows.size());
-  for (const Row& row : rows) examples.push_back(row.example);
-  const at::InferenceMode inference;
-  StateDict weights;
-  for (const auto& [name, tensor] : model.weights) weights[name] = tensor.to(at::kFloat);
-  const T5Model scorer(model.config, std::move(weights), compute);
-  REGROUP_ASSIGN_OR_RETURN(const std::vector<RowScore> scores,
-                           ScoreExamples(scorer, examples, kScoreBatchTokens));
-  REGROUP_RETURN_IF_ERROR(CheckFinite(scores, examples));
-  return SumScores(scores).loss();
 }
 
 std::string Summary(const TaskEvaluation& evaluation) {
@@ -61,12 +41,9 @@ absl::StatusOr<Json> RunEvaluate(const StageContext& context) {
       ReadTaskRows(task.text, stage.split == "dev" ? entry.dev : entry.test, *tokenizer));
   const at::ScalarType compute =
       stage.precision.value_or("fp32") == "bf16" ? at::kBFloat16 : at::kFloat;
-  REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
-  const auto engine = Engine::Create(defaults.config, model.weights, compute);
-  REGROUP_ASSIGN_OR_RETURN(
-      TaskEvaluation evaluation,
-      EvaluateTask(task, rows, stage.split, *engine, *tokenizer, context.recipe->head.seed));
-  REGROUP_ASSIGN_OR_RETURN(evaluation.loss, HeldOutLoss(model, compute, rows));
+  REGROUP_ASSIGN_OR_RETURN(const TaskEvaluation evaluation,
+                           EvaluateModel(model, task, rows, *tokenizer,
+                                         {stage.split, compute, context.recipe->head.seed}));
   const std::string predictions = JoinPath(context.folder(), "predictions.jsonl");
   REGROUP_RETURN_IF_ERROR(WriteFileAtomically(predictions, PredictionLines(evaluation, rows)));
   Json json = EvaluationToJson(evaluation, predictions);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "recipe/recipe.h"
 #include "recipe/stage_kinds.h"
+#include "recipe/units.h"
 
 namespace regroup {
 namespace {
@@ -34,17 +35,12 @@ std::string TypeName() {
     return absl::StrCat("list of ", TypeName<typename T::value_type>());
 }
 
-std::string Limit(double value) {
-  const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
-  return whole ? absl::StrCat(static_cast<int64_t>(value)) : absl::StrCat(value);
-}
-
 std::string Allowed(const Field& field) {
   std::string text;
   if (!field.one_of.empty()) text = absl::StrJoin(field.one_of, ", ");
-  if (!std::isinf(field.minimum)) absl::StrAppend(&text, "at least ", Limit(field.minimum));
+  if (!std::isinf(field.minimum)) absl::StrAppend(&text, "at least ", FormatLimit(field.minimum));
   if (!std::isinf(field.maximum))
-    absl::StrAppend(&text, text.empty() ? "" : ", ", "at most ", Limit(field.maximum));
+    absl::StrAppend(&text, text.empty() ? "" : ", ", "at most ", FormatLimit(field.maximum));
   if (!field.only_if_key.empty())
     absl::StrAppend(&text, text.empty() ? "" : "; ", "with ", field.only_if_key, ": ",
                     absl::StrJoin(field.only_if_values, " or "));

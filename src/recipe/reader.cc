@@ -29,17 +29,15 @@ bool InRange(const Field& field, double value) {
   return value >= field.minimum && value <= field.maximum;
 }
 
-std::string Limit(double value) {
-  const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
-  return whole ? absl::StrCat(static_cast<int64_t>(value)) : absl::StrCat(value);
-}
-
 std::string RangeText(const Field& field) {
-  if (std::isinf(field.maximum)) return absl::StrCat("expected at least ", Limit(field.minimum));
-  if (std::isinf(field.minimum)) return absl::StrCat("expected at most ", Limit(field.maximum));
+  if (std::isinf(field.maximum))
+    return absl::StrCat("expected at least ", FormatLimit(field.minimum));
+  if (std::isinf(field.minimum))
+    return absl::StrCat("expected at most ", FormatLimit(field.maximum));
   if (field.minimum == field.maximum)
-    return absl::StrCat("only ", Limit(field.minimum), " is supported");
-  return absl::StrCat("expected between ", Limit(field.minimum), " and ", Limit(field.maximum));
+    return absl::StrCat("only ", FormatLimit(field.minimum), " is supported");
+  return absl::StrCat("expected between ", FormatLimit(field.minimum), " and ",
+                      FormatLimit(field.maximum));
 }
 
 }  // namespace

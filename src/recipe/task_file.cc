@@ -2,7 +2,6 @@
 #include "recipe/task_file.h"
 
 #include <algorithm>
-#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -24,23 +23,17 @@ namespace {
 
 // Options that no metric of the task has are problems.
 void CheckMetricOptions(const Node& node, const TaskFile& task, Problems& problems) {
-  static const std::map<std::string, std::vector<std::string>> metrics_with = {
-      {"tokenize", {"bleu"}},
-      {"lowercase", {"bleu", "chrf"}},
-      {"stemmer", {"rouge"}},
-      {"sentence_split_dot", {"rouge"}}};
   const Node* options = node.Find("metric_options");
   for (size_t i = 0; options != nullptr && i < options->keys.size(); ++i) {
-    const auto found = metrics_with.find(options->keys[i]);
-    if (found == metrics_with.end()) continue;
-    const bool acts = std::ranges::any_of(found->second, [&](const std::string& metric) {
-      return std::ranges::find(task.metrics, metric) != task.metrics.end();
-    });
+    const std::vector<std::string> metrics = MetricsWithOption(options->keys[i]);
+    const bool acts =
+        metrics.empty() || std::ranges::any_of(metrics, [&](const std::string& metric) {
+          return std::ranges::find(task.metrics, metric) != task.metrics.end();
+        });
     if (acts) continue;
-    problems.Add(
-        options->key_marks[i], JoinKey("metric_options", options->keys[i]),
-        absl::StrCat("has no effect: it is an option of ", absl::StrJoin(found->second, ", "),
-                     "; metrics has ", absl::StrJoin(task.metrics, ", ")));
+    problems.Add(options->key_marks[i], JoinKey("metric_options", options->keys[i]),
+                 absl::StrCat("has no effect: it is an option of ", absl::StrJoin(metrics, ", "),
+                              "; metrics has ", absl::StrJoin(task.metrics, ", ")));
   }
 }
 

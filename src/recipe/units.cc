@@ -82,4 +82,9 @@ absl::StatusOr<double> ParseNumber(const std::string& text) {
   return percent ? value / 100 : value;
 }
 
+std::string FormatLimit(double limit) {
+  const bool whole = limit == std::floor(limit) && std::abs(limit) < 1e15;
+  return whole ? absl::StrCat(static_cast<int64_t>(limit)) : absl::StrCat(limit);
+}
+
 }  // namespace regroup

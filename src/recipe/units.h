@@ -17,4 +17,7 @@ absl::StatusOr<int64_t> ParseCount(const std::string& text);
 // A number, or a percentage: "0.05", "5%", "1e-3".
 absl::StatusOr<double> ParseNumber(const std::string& text);
 
+// A limit as people write it: 1000000, not 1e+06.
+std::string FormatLimit(double limit);
+
 }  // namespace regroup

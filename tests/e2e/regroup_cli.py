@@ -1,8 +1,11 @@
 """Runs the real binary for the e2e tests: arguments in, (exit code, stdout, stderr) out, and a tiny recipe."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import traceback
 
 BINARY = os.environ["REGROUP_BINARY"]
@@ -18,6 +21,28 @@ def run(*arguments, cwd=None, stdin="", timeout=600):
 def start(*arguments, cwd=None):
     return subprocess.Popen([BINARY, *map(str, arguments)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True)
+
+
+def killed_after(arguments, metrics, step, cwd=None):
+    """Starts the command and kills it with -9 once `metrics` holds the line of this step."""
+    process = start(*arguments, cwd=cwd)
+    while process.poll() is None and not (os.path.exists(metrics) and f'"step":{step},' in read(metrics)):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    expect(process.returncode == -signal.SIGKILL, process.returncode)
+
+
+def quality(run_folder):
+    """The comparison's table without its times."""
+    table = json.loads(read(f"{run_folder}/table/table.json"))
+    rows = [{key: value for key, value in row.items() if key != "bench"} for row in table["rows"]]
+    return {"rows": rows, "recovery": table["recovery"]}
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def expect(condition, message):

@@ -58,6 +58,17 @@ TEST(EvaluateFile, PredictionsOfTwoRunsAtTheSameStepDoNotMeet) {
   EXPECT_TRUE(FileExists(setting.folder + "/one.step-00000150.copy.predictions.jsonl"));
 }
 
+TEST(EvaluateFile, OneRowHasNoShuffledReferencesAndIsPrintedAllTheSame) {
+  Setting setting;
+  WriteText(setting.request.data, "{\"in\": \"the cat\", \"out\": \"sat\"}\n");
+  ASSERT_TRUE(setting.Run().ok());
+  EXPECT_TRUE(setting.printed["shuffled"].empty());
+  setting.request.json = false;
+  std::ostringstream table;
+  ASSERT_TRUE(EvaluateFile(setting.request, table).ok());
+  EXPECT_NE(table.str().find("copy, test, 1 rows"), std::string::npos) << table.str();
+}
+
 TEST(EvaluateFile, NeverWritesIntoItsOwnData) {
   Setting setting;
   const std::string rows = ReadText(setting.request.data);
