@@ -90,7 +90,7 @@ stages:
   "{v}": {convert: {from: parent, kv_heads: "{v.kv_heads}"}}
   "{v}_up": {uptrain: {from: "{v}", alpha: 5%, optimizer_state: keep, evaluate_at: [0, 5%]}}
   gqa_copy:
-    finetune: {from: gqa_up, task: copy, steps: 20, batch: {examples: 4}, validate_every: 5, optimizer: {learning_rate: 0.01}}
+    finetune: {from: gqa_up, task: copy, steps: 100, batch: {examples: 4}, validate_every: 20, optimizer: {learning_rate: 0.01}}
   scores: {evaluate: {from: gqa_copy, task: copy, split: test, bootstrap: 100}}
   plain: {export: {from: gqa_copy, expand_kv: true}}
   speed: {bench: {from: [parent, "{v}_up"], batch: 2, source: 16, target: 4, repeats: 1}}

@@ -92,7 +92,7 @@ def wait_for_training(process, name, seconds, stage="parent"):
         if os.path.exists(metrics) and open(lock, encoding="utf-8").read().strip() == str(process.pid):
             time.sleep(seconds)
             return
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def checkpoints(name):
@@ -105,8 +105,9 @@ def stop_again_and_again(name, how, stages):
     end."""
     draw = random.Random(5)
     for stage in stages:
-        process = start(*command(name, "--set", "stages.parent.pretrain.log_every=1"))
-        wait_for_training(process, name, draw.uniform(0.0, 0.05), stage)
+        process = start(*command(name, "--set", "stages.parent.pretrain.log_every=1",
+                                 "--set", "stages.gqa_copy.finetune.log_every=1"))
+        wait_for_training(process, name, draw.uniform(0.0, 0.03), stage)
         process.send_signal(how)
         _, stderr = process.communicate(timeout=300)
         wanted = -signal.SIGKILL if how == signal.SIGKILL else 128 + how
@@ -181,21 +182,21 @@ def a_lost_best_checkpoint_costs_the_steps_since_then_and_nothing_else():
 
 def a_changed_key_stops_the_run_before_anything_happens():
     before = fingerprint("whole")
-    code, stdout, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=21"))
+    code, stdout, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=101"))
     expect(code == 2 and stdout == "", stderr)
-    for part in ("gqa_copy: config.steps: 20 -> 21", "--redo gqa_copy"):
+    for part in ("gqa_copy: config.steps: 100 -> 101", "--redo gqa_copy"):
         expect(part in stderr, f"{part} is not in\n{stderr}")
-    code, _, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=21", "--only", "gqa_up"))
+    code, _, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=101", "--only", "gqa_up"))
     expect(code == 0, f"gqa_up does not depend on the changed stage\n{stderr}")
     expect(fingerprint("whole") == before, "something ran")
 
 
 def redo_moves_the_old_folder_aside_and_runs_what_depends_on_it():
-    code, stdout, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=21", "--redo", "gqa_copy"))
+    code, stdout, stderr = run(*command("whole", "--set", "stages.gqa_copy.finetune.steps=101", "--redo", "gqa_copy"))
     expect(code == 0 and "Quality" in stdout, stderr)
     expect(os.path.isdir(out("whole") + "/gqa_copy.old-1") and os.path.isdir(out("whole") + "/scores.old-1"), stderr)
     expect("parent: finished before, skipped" in stderr, stderr)
-    expect(result("whole", "gqa_copy")["steps"] == 21, "the stage did not run again")
+    expect(result("whole", "gqa_copy")["steps"] == 101, "the stage did not run again")
 
 
 def redo_without_a_change_redoes_what_depends_on_it():
