@@ -1,9 +1,9 @@
 // config.json <-> T5Config with Hugging Face's defaults for absent fields (transformers,
-// models/t5/configuration_t5.py).
-#include <initializer_list>
+// models/{t5,mt5,umt5}/configuration_*.py).
 #include <map>
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/hf_folder.h"
@@ -12,14 +12,11 @@
 namespace regroup {
 namespace {
 
-constexpr char kByT5[] = "ByT5Tokenizer";
-constexpr int64_t kByT5Vocabulary = 384;
-
 // Claims of a file are refused before anything of that size is allocated.
 constexpr int64_t kMostLayers = 10000;
 
 constexpr char kSupported[] =
-    "T5 1.0, T5 1.1 and Flan-T5; mT5, umT5 and ByT5 are not supported in this release";
+    "\"t5\" (T5 1.0, 1.1, LM-adapted, Flan-T5, ByT5), \"mt5\" or \"umt5\"";
 
 // Reads typed fields of one JSON object; remembers every problem.
 class ConfigReader {
@@ -143,9 +140,9 @@ void ReadKvHeads(ConfigReader& reader, T5Config& config) {
 }
 
 // Untied and unscaled go together in every published T5; a head tensor in the file has the last
-// word (LoadHfFolder).
+// word (LoadHfFolder). Only mT5's class has an untied head by default.
 void ReadHeadFlags(ConfigReader& reader, T5Config& config) {
-  const bool tie = reader.Flag("tie_word_embeddings").value_or(true);
+  const bool tie = reader.Flag("tie_word_embeddings").value_or(config.family != "mt5");
   config.scale_decoder_outputs = reader.Flag("scale_decoder_outputs").value_or(tie);
   config.tied_embeddings = tie && config.scale_decoder_outputs;
 }
@@ -167,6 +164,22 @@ void ReadSizes(ConfigReader& reader, T5Config& config) {
                                   ", expected 1 to ", kMostLayers));
     }
   }
+}
+
+// What absent fields mean: T5's class is a small 1.0, the other two are a small 1.1 (as T5Config
+// is).
+T5Config DefaultsOf(const std::string& family) {
+  T5Config config;
+  config.family = family;
+  if (family == "t5") {
+    config.d_ff = 2048;
+    config.num_layers = 6;
+    config.num_heads = 8;
+    config.feed_forward = "relu";
+  } else {
+    config.vocab_size = 250112;
+  }
+  return config;
 }
 
 Json SiteJson(const std::vector<int64_t>& heads) {
@@ -194,16 +207,11 @@ absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& p
   ConfigReader reader(json);
   std::string family = "t5";
   reader.Text("model_type", family);
-  if (family != "t5") {
-    return UserError(place, absl::StrCat("model_type: found \"", family, "\", expected \"t5\" (",
-                                         kSupported, ")"));
+  if (family != "t5" && family != "mt5" && family != "umt5") {
+    return UserError(place,
+                     absl::StrCat("model_type: found \"", family, "\", expected ", kSupported));
   }
-  T5Config config;  // T5Config's own defaults are a v1.1 small; absent fields mean Hugging Face's
-                    // defaults
-  config.d_ff = 2048;
-  config.num_layers = 6;
-  config.num_heads = 8;
-  config.feed_forward = "relu";
+  T5Config config = DefaultsOf(family);
   ReadSizes(reader, config);
   ReadFeedForward(reader, config);
   reader.Number("layer_norm_epsilon", config.layer_norm_epsilon);
@@ -221,32 +229,18 @@ absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& p
   return config;
 }
 
-absl::Status RefuseByT5(const Json& config, const std::string& folder, int64_t vocab_size) {
-  const std::string tokenizer_path = JoinPath(folder, "tokenizer_config.json");
-  Json tokenizer = Json::object();
-  if (FileExists(tokenizer_path)) {
-    REGROUP_ASSIGN_OR_RETURN(tokenizer, ReadJsonFile(tokenizer_path));
-  }
-  bool named = false;
-  for (const Json* json : std::initializer_list<const Json*>{&config, &tokenizer}) {
-    named = named || (json->is_object() && json->value("tokenizer_class", Json()) == kByT5);
-  }
-  const bool by_size = vocab_size == kByT5Vocabulary && !HasTokenizer(folder);
-  if (!named && !by_size) return absl::OkStatus();
-  return UserError(folder, absl::StrCat("holds a ByT5, expected ", kSupported));
-}
-
 Json T5ConfigToJson(const T5Config& config, const std::string& torch_dtype) {
-  Json json = {{"architectures", {"T5ForConditionalGeneration"}},
-               {"model_type", "t5"},
-               {"is_encoder_decoder", true},
-               {"vocab_size", config.vocab_size},
-               {"d_model", config.d_model},
-               {"d_kv", config.d_kv},
-               {"d_ff", config.d_ff},
-               {"num_layers", config.num_layers},
-               {"num_decoder_layers", config.num_decoder_layers},
-               {"num_heads", config.num_heads}};
+  Json json = {
+      {"architectures", {absl::AsciiStrToUpper(config.family) + "ForConditionalGeneration"}},
+      {"model_type", config.family},
+      {"is_encoder_decoder", true},
+      {"vocab_size", config.vocab_size},
+      {"d_model", config.d_model},
+      {"d_kv", config.d_kv},
+      {"d_ff", config.d_ff},
+      {"num_layers", config.num_layers},
+      {"num_decoder_layers", config.num_decoder_layers},
+      {"num_heads", config.num_heads}};
   WriteKvHeads(config, json);
   json["relative_attention_num_buckets"] = config.relative_attention_num_buckets;
   json["relative_attention_max_distance"] = config.relative_attention_max_distance;

@@ -106,6 +106,10 @@ void DecideTying(const Json& json, StateDict& weights, T5Config& config) {
                                                  !SameBits(head->second, shared->second));
   config.tied_embeddings = !has_own && !says_untied;
   if (config.tied_embeddings) weights.erase(kHead);
+  // transformers 5 writes tie_word_embeddings true for every mT5 and umT5, and has no flag of its
+  // own for the scale there: an untied head is not scaled (T5X, transformers 4).
+  const bool says_scaled = json.contains("scale_decoder_outputs");
+  if (has_own && config.family != "t5" && !says_scaled) config.scale_decoder_outputs = false;
 }
 
 absl::Status CheckSlots(const T5Config& config, const StateDict& weights,
@@ -169,7 +173,6 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   const std::string config_path = JoinPath(folder, "config.json");
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(model.config, T5ConfigFromJson(json, config_path));
-  REGROUP_RETURN_IF_ERROR(RefuseByT5(json, folder, model.config.vocab_size));
   REGROUP_ASSIGN_OR_RETURN(const WeightFiles files, FindWeightFiles(folder));
   REGROUP_ASSIGN_OR_RETURN(model.weights, ReadWeights(files));
   REGROUP_RETURN_IF_ERROR(DropAliases(model.weights, files.place));
@@ -187,7 +190,6 @@ absl::StatusOr<T5Config> LoadHfConfig(const std::string& folder) {
   const std::string config_path = JoinPath(folder, "config.json");
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(T5Config config, T5ConfigFromJson(json, config_path));
-  REGROUP_RETURN_IF_ERROR(RefuseByT5(json, folder, config.vocab_size));
   const absl::StatusOr<WeightFiles> files = FindWeightFiles(folder);
   if (!files.ok()) return config;
   REGROUP_ASSIGN_OR_RETURN(StateDict weights, ReadWeights(*files));

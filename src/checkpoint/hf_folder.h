@@ -26,9 +26,6 @@ struct HfModel {
 // config.json <-> T5Config, Hugging Face's defaults for absent fields (contract: tie flags,
 // kv_heads).
 absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& place);
-// UserError for a folder with a byte model: the tokenizer's class says so, or 384 ids without
-// spiece.model.
-absl::Status RefuseByT5(const Json& config, const std::string& folder, int64_t vocab_size);
 Json T5ConfigToJson(const T5Config& config, const std::string& torch_dtype);
 
 // Reads config.json and model.safetensors (or shards with index). Missing, left-over and misshaped
@@ -48,6 +45,7 @@ struct HfSave {
   Json generation_config;                               // null: a default one is written
   Json provenance;                                      // null: none
   std::map<std::string, std::string> extra_files = {};  // name -> content, beside the weights
+  Json extra_config = Json::object();                   // fields that config.json has besides
   std::string source_folder = {};  // where the weights came from: never overwritten; may be empty
 };
 // Fills an existing folder; call inside PublishFolder. The same content gives the same bytes.

@@ -45,7 +45,9 @@ absl::Status WriteHfFolder(const std::string& folder, const HfSave& save) {
   if (save.tokenizer != nullptr) {
     for (const auto& [name, content] : save.tokenizer->Files()) files[name] = content;
   }
-  files["config.json"] = DumpJsonPretty(T5ConfigToJson(*save.config, dtype));
+  Json config = T5ConfigToJson(*save.config, dtype);
+  config.update(save.extra_config);
+  files["config.json"] = DumpJsonPretty(config);
   files["generation_config.json"] =
       DumpJsonPretty(save.generation_config.is_null() ? DefaultGenerationConfig(*save.config)
                                                       : save.generation_config);

@@ -27,12 +27,12 @@ at::Tensor SourceMask(std::span<const LengthRun> runs, int64_t rows, int64_t sou
 
 // The bias of a query at max_length - 1 over all keys: [h, max_length]. A query at position t needs
 // its last t + 1 columns.
-at::Tensor DecoderBias(const PackedWeights& weights, int64_t max_length) {
-  const RelativeBuckets how = {false, weights.config.relative_attention_num_buckets,
-                               weights.config.relative_attention_max_distance};
+at::Tensor DecoderBias(const T5Config& config, const at::Tensor& table, int64_t max_length) {
+  const RelativeBuckets how = {false, config.relative_attention_num_buckets,
+                               config.relative_attention_max_distance};
   const at::Tensor bucket_by_distance =
-      RelativePositionBuckets(max_length, 1, how, weights.decoder_bias.device()).flatten();
-  return weights.decoder_bias.index_select(0, bucket_by_distance.flip(0)).t().contiguous();
+      RelativePositionBuckets(max_length, 1, how, table.device()).flatten();
+  return table.index_select(0, bucket_by_distance.flip(0)).t().contiguous();
 }
 
 // Keeps some rows of a cache whose leading axis is rows * groups.
@@ -52,7 +52,6 @@ DecoderState::DecoderState(const PackedWeights& weights, const at::Tensor& encod
     rows_ += run.rows;
     source_length_ = std::max(source_length_, run.length);
   }
-  bias_by_key_ = DecoderBias(weights, max_length);
   source_mask_ = SourceMask(runs, rows_, source_length_, weights.options());
   for (const DecoderLayerWeights& layer : weights.decoder) {
     const int64_t width = weights.config.d_kv;
@@ -60,6 +59,9 @@ DecoderState::DecoderState(const PackedWeights& weights, const at::Tensor& encod
     cache.self_key = at::empty({rows_ * layer.self.groups, max_length, width}, weights.options());
     cache.self_value = at::empty_like(cache.self_key);
     FillCross(layer.cross, encoded, runs, cache);
+    cache.bias_by_key = layer.self.bias.defined()
+                            ? DecoderBias(weights.config, layer.self.bias, max_length)
+                            : caches_.back().bias_by_key;
     caches_.push_back(std::move(cache));
   }
 }
@@ -104,7 +106,7 @@ void DecoderState::AddSelfAttention(const AttentionWeights& w, Cache& cache,
     target.select(1, position_).view({rows_, w.groups, -1}).copy_(kv.select(1, which));
   }
   const int64_t keys = position_ + 1;
-  const at::Tensor bias = bias_by_key_.narrow(1, max_length_ - keys, keys);
+  const at::Tensor bias = cache.bias_by_key.narrow(1, max_length_ - keys, keys);
   const at::Tensor context =
       Attend(at::mm(normed, w.query_dx), w.groups, cache.self_key.narrow(1, 0, keys),
              cache.self_value.narrow(1, 0, keys), bias);

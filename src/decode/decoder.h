@@ -41,6 +41,8 @@ class DecoderState {
  private:
   struct Cache {
     at::Tensor self_key, self_value, cross_key, cross_value;  // [b*g, length, e]
+    // [h, max_length]; column max_length - 1 - n is the bias at distance n
+    at::Tensor bias_by_key;
   };
   at::Tensor Attend(const at::Tensor& query_bx, int64_t groups, const at::Tensor& key,
                     const at::Tensor& value, const at::Tensor& bias) const;
@@ -52,7 +54,6 @@ class DecoderState {
   const PackedWeights& weights_;
   int64_t rows_ = 0, source_length_ = 0, max_length_ = 0;
   int64_t position_ = 0;
-  at::Tensor bias_by_key_;  // [h, max_length]; column max_length - 1 - n is the bias at distance n
   at::Tensor source_mask_;  // [b, 1, s] 0 or -inf, undefined if all sources are equally long
   std::vector<Cache> caches_;
 };

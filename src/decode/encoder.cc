@@ -58,13 +58,30 @@ size_t ChunkEnd(std::span<const std::vector<int32_t>> sources, size_t begin) {
   return end;
 }
 
+int64_t Longest(std::span<const std::vector<int32_t>> sources) {
+  size_t longest = 0;
+  for (const auto& source : sources) longest = std::max(longest, source.size());
+  return static_cast<int64_t>(longest);
+}
+
+// [1, h, side, side] of a layer with a table of its own.
+at::Tensor EncoderBias(const PackedWeights& weights, size_t layer, int64_t side) {
+  const RelativeBuckets buckets = {true, weights.config.relative_attention_num_buckets,
+                                   weights.config.relative_attention_max_distance};
+  return RelativeBias(weights.encoder[layer].self.bias, side, side, buckets);
+}
+
+// `bias_1hss` is the first layer's, for at least the longest source. Later layers with a table of
+// their own (umT5) make theirs here, one at a time: all of them together would not fit.
 at::Tensor EncodeChunk(const PackedWeights& weights, std::span<const std::vector<int32_t>> sources,
-                       const at::Tensor& bias_1hss) {
+                       at::Tensor bias_1hss) {
   const double epsilon = weights.config.layer_norm_epsilon;
   const std::vector<LengthRun> runs = FindLengthRuns(sources);
   const at::Tensor ids = JoinIds(sources, weights.embedding_vd.device());
   at::Tensor x = weights.embedding_vd.index_select(0, ids);
-  for (const EncoderLayerWeights& layer : weights.encoder) {
+  for (size_t i = 0; i < weights.encoder.size(); ++i) {
+    const EncoderLayerWeights& layer = weights.encoder[i];
+    if (i > 0 && layer.self.bias.defined()) bias_1hss = EncoderBias(weights, i, Longest(sources));
     const at::Tensor normed = InferenceRmsNorm(x, layer.self.norm_d, epsilon);
     x.addmm_(AttendRuns(layer.self, weights.config, normed, bias_1hss, runs), layer.self.output_xd);
     AddFeedForward(layer.feed_forward, epsilon, x);
@@ -89,15 +106,9 @@ std::vector<LengthRun> FindLengthRuns(std::span<const std::vector<int32_t>> sour
 }
 
 at::Tensor EncodeRows(const PackedWeights& weights, std::span<const std::vector<int32_t>> sources) {
-  size_t longest = 0, tokens = 0;
-  for (const auto& source : sources) {
-    longest = std::max(longest, source.size());
-    tokens += source.size();
-  }
-  const int64_t side = static_cast<int64_t>(longest);
-  const RelativeBuckets buckets = {true, weights.config.relative_attention_num_buckets,
-                                   weights.config.relative_attention_max_distance};
-  const at::Tensor bias_1hss = RelativeBias(weights.encoder_bias, side, side, buckets);
+  size_t tokens = 0;
+  for (const auto& source : sources) tokens += source.size();
+  const at::Tensor bias_1hss = EncoderBias(weights, 0, Longest(sources));
   at::Tensor encoded =
       at::empty({static_cast<int64_t>(tokens), weights.config.d_model}, weights.options());
   int64_t done = 0;

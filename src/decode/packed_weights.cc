@@ -36,6 +36,12 @@ class Packer {
     w.groups = w.key_value.size(1) / (2 * config_.d_kv);
     return w;
   }
+  AttentionWeights SelfAttention(bool decoder, int64_t layer) const {
+    AttentionWeights w = Attention(decoder ? DecoderSelfPrefix(layer) : EncoderSelfPrefix(layer),
+                                   NormName(decoder, layer, 0));
+    if (config_.bias_layer(layer) == layer) w.bias = Get(RelativeBiasName(decoder, layer));
+    return w;
+  }
   FeedForwardWeights FeedForward(bool decoder, int64_t layer) const {
     const std::string prefix = FeedForwardPrefix(decoder, layer);
     FeedForwardWeights w;
@@ -88,14 +94,11 @@ PackedWeights PackWeights(const T5Config& config, const StateDict& weights,
   }
   packed.encoder_norm_d = packer.Get("encoder.final_layer_norm.weight");
   packed.decoder_norm_d = packer.Get("decoder.final_layer_norm.weight");
-  packed.encoder_bias = packer.Get(RelativeBiasName(false));
-  packed.decoder_bias = packer.Get(RelativeBiasName(true));
   for (int64_t i = 0; i < config.num_layers; ++i) {
-    packed.encoder.push_back({packer.Attention(EncoderSelfPrefix(i), NormName(false, i, 0)),
-                              packer.FeedForward(false, i)});
+    packed.encoder.push_back({packer.SelfAttention(false, i), packer.FeedForward(false, i)});
   }
   for (int64_t i = 0; i < config.num_decoder_layers; ++i) {
-    packed.decoder.push_back({packer.Attention(DecoderSelfPrefix(i), NormName(true, i, 0)),
+    packed.decoder.push_back({packer.SelfAttention(true, i),
                               packer.Attention(CrossPrefix(i), NormName(true, i, 1)),
                               packer.FeedForward(true, i)});
   }

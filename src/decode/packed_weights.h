@@ -13,6 +13,7 @@
 namespace regroup {
 
 struct AttentionWeights {
+  at::Tensor bias;       // [buckets, h]: relative bias of a self-attention that has its own table
   int64_t groups = 0;    // K/V heads g
   at::Tensor norm_d;     // of the sublayer's input
   at::Tensor query_dx;   // [d, h*e]
@@ -43,7 +44,6 @@ struct PackedWeights {
   at::Tensor embedding_vd;
   at::Tensor head_dv;  // fp32 where the compute type is bf16
   at::Tensor encoder_norm_d, decoder_norm_d;
-  at::Tensor encoder_bias, decoder_bias;  // [buckets, h]
   std::vector<EncoderLayerWeights> encoder;
   std::vector<DecoderLayerWeights> decoder;
 

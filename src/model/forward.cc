@@ -1,5 +1,6 @@
 // The encoder and the decoder, a line per step of the paper (Raffel et al. 2020, 1910.10683; layout
-// of Hugging Face modeling_t5): pre-norm, residual, relative bias made once per stack.
+// of Hugging Face modeling_t5): pre-norm, residual, relative bias made once per stack
+// (umT5: once per layer).
 #include "model/forward.h"
 
 #include <ATen/ATen.h>
@@ -51,8 +52,10 @@ ForwardPass::ForwardPass(const T5Config& config, const StateDict& weights, at::S
 
 at::Tensor ForwardPass::Encode() const {
   at::Tensor x_bsd = Embed(batch_.source_ids_bs, Site(false, 0, kIn));
-  const AttentionTerms terms{SelfBias(false, x_bsd.size(1)), KeyMask(), {}};
+  const at::Tensor key_mask = KeyMask();
+  AttentionTerms terms;
   for (int64_t i = 0; i < config_.num_layers; ++i) {
+    terms = SelfTerms(false, i, x_bsd.size(1), key_mask, terms);
     if (observer_ != nullptr) observer_->Before(false, i, x_bsd);
     x_bsd = EncoderBlock(x_bsd, i, terms);
     if (observer_ != nullptr) observer_->After(false, i, x_bsd);
@@ -71,10 +74,11 @@ at::Tensor ForwardPass::EncoderBlock(at::Tensor x_bsd, int64_t layer,
 
 at::Tensor ForwardPass::DecodeHidden(const at::Tensor& encoded_bsd) const {
   at::Tensor x_btd = Embed(batch_.target_in_bt, Site(true, 0, kIn));
-  // Padded targets come last, so no real query can see one: the causal mask is enough.
-  const AttentionTerms self_terms{SelfBias(true, x_btd.size(1)), {}, {}};
+  AttentionTerms self_terms;
   const AttentionTerms cross_terms{{}, KeyMask(), {}};
   for (int64_t i = 0; i < config_.num_decoder_layers; ++i) {
+    // Padded targets come last, so no real query can see one: the causal mask is enough.
+    self_terms = SelfTerms(true, i, x_btd.size(1), /*key_mask=*/{}, self_terms);
     if (observer_ != nullptr) observer_->Before(true, i, x_btd);
     x_btd = DecoderBlock(x_btd, encoded_bsd, i, self_terms, cross_terms);
     if (observer_ != nullptr) observer_->After(true, i, x_btd);
@@ -164,10 +168,18 @@ at::Tensor ForwardPass::Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn,
   return Dropped(at::linear(out_btn, Weight(how.prefix + ".o.weight")), how.site + 1);
 }
 
-at::Tensor ForwardPass::SelfBias(bool decoder, int64_t length) const {
+AttentionTerms ForwardPass::SelfTerms(bool decoder, int64_t layer, int64_t length,
+                                      const at::Tensor& key_mask,
+                                      const AttentionTerms& before) const {
+  if (config_.bias_layer(layer) != layer) return before;
+  return {SelfBias(decoder, layer, length), key_mask, {}};
+}
+
+at::Tensor ForwardPass::SelfBias(bool decoder, int64_t layer, int64_t length) const {
   const RelativeBuckets how{!decoder, config_.relative_attention_num_buckets,
                             config_.relative_attention_max_distance};
-  const at::Tensor bias = RelativeBias(Weight(RelativeBiasName(decoder)), length, length, how);
+  const at::Tensor bias =
+      RelativeBias(Weight(RelativeBiasName(decoder, layer)), length, length, how);
   if (!decoder) return bias;
   const at::Tensor later =
       at::ones({length, length}, bias.options().dtype(at::kBool)).triu_(/*diagonal=*/1);

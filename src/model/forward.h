@@ -49,8 +49,12 @@ class ForwardPass {
   at::Tensor Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn, const at::Tensor& v_bsn,
                     Attention how) const;
 
-  at::Tensor SelfBias(bool decoder, int64_t length) const;  // [1, h, t, t], causal in the decoder
-  at::Tensor KeyMask() const;                               // [b, 1, s] or undefined
+  // Terms of the layer's self-attention: the relative bias [1, h, t, t] (causal in the decoder) and
+  // `key_mask`. `before` are the previous layer's, which are used again where the table is shared.
+  AttentionTerms SelfTerms(bool decoder, int64_t layer, int64_t length, const at::Tensor& key_mask,
+                           const AttentionTerms& before) const;
+  at::Tensor SelfBias(bool decoder, int64_t layer, int64_t length) const;
+  at::Tensor KeyMask() const;  // [b, 1, s] or undefined
   at::Tensor Dropped(const at::Tensor& x_bte, uint32_t site) const;
 
   const T5Config& config_;

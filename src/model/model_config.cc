@@ -94,6 +94,8 @@ absl::Status ValidateT5Config(const T5Config& c, const std::string& place) {
   CheckToken("pad_token_id", c.pad_token_id, c.vocab_size, p);
   CheckToken("eos_token_id", c.eos_token_id, c.vocab_size, p);
   CheckToken("decoder_start_token_id", c.decoder_start_token_id, c.vocab_size, p);
+  p.Require(c.family == "t5" || c.family == "mt5" || c.family == "umt5",
+            absl::StrCat("model_type is \"", c.family, "\", expected t5, mt5 or umt5"));
   p.Require(c.feed_forward == "relu" || c.feed_forward == "gated-gelu",
             absl::StrCat("feed_forward_proj is \"", c.feed_forward,
                          "\", expected relu (T5 1.0) or gated-gelu (T5 1.1)"));
@@ -116,7 +118,8 @@ int64_t CountParameters(const T5Config& c) {
     total += AttentionParameters(c, g) + feed_forward + 3 * c.d_model;
   }
   for (const int64_t g : c.kv_heads.cross) total += AttentionParameters(c, g);
-  return total + 2 * (c.d_model + c.relative_attention_num_buckets * c.num_heads);
+  const int64_t tables = c.bias_in_every_layer() ? c.num_layers + c.num_decoder_layers : 2;
+  return total + 2 * c.d_model + tables * c.relative_attention_num_buckets * c.num_heads;
 }
 
 int64_t KvBytesPerPosition(const std::vector<int64_t>& kv_heads, int64_t d_kv,

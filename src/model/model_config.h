@@ -23,6 +23,7 @@ struct KvHeads {
 };
 
 struct T5Config {
+  std::string family = "t5";  // t5 | mt5 | umt5: Hugging Face's model_type (ByT5 is a t5)
   int64_t vocab_size = 32128;
   int64_t d_model = 512;
   int64_t d_kv = 64;
@@ -45,6 +46,10 @@ struct T5Config {
   bool operator==(const T5Config&) const = default;
 
   bool gated() const { return feed_forward != "relu"; }
+  // umT5 has a table of relative biases in every layer; the others share the first layer's.
+  bool bias_in_every_layer() const { return family == "umt5"; }
+  // The layer whose table `layer` uses.
+  int64_t bias_layer(int64_t layer) const { return bias_in_every_layer() ? layer : 0; }
   int64_t inner_width() const { return num_heads * d_kv; }
   // Fills kv_heads with num_heads everywhere (MHA).
   void SetMultiHead();

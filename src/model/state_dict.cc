@@ -43,8 +43,9 @@ class TableBuilder {
   }
 
   void RelativeBias(bool decoder, int64_t layer) {
-    if (layer != 0) return;
-    Add(RelativeBiasName(decoder), {c_.relative_attention_num_buckets, c_.num_heads}, Power(d_));
+    if (c_.bias_layer(layer) != layer) return;
+    Add(RelativeBiasName(decoder, layer), {c_.relative_attention_num_buckets, c_.num_heads},
+        Power(d_));
   }
 
   void EncoderLayer(int64_t layer) {
@@ -125,8 +126,8 @@ std::string FeedForwardPrefix(bool decoder, int64_t layer) {
 std::string NormName(bool decoder, int64_t layer, int64_t sublayer) {
   return BlockName(decoder, layer, sublayer) + ".layer_norm.weight";
 }
-std::string RelativeBiasName(bool decoder) {
-  return BlockName(decoder, 0, 0) + ".SelfAttention.relative_attention_bias.weight";
+std::string RelativeBiasName(bool decoder, int64_t layer) {
+  return BlockName(decoder, layer, 0) + ".SelfAttention.relative_attention_bias.weight";
 }
 
 std::vector<TensorSpec> LayerTable(const T5Config& config) { return TableBuilder(config).Build(); }

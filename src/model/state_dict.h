@@ -28,7 +28,7 @@ std::string DecoderSelfPrefix(int64_t layer);
 std::string CrossPrefix(int64_t layer);
 std::string FeedForwardPrefix(bool decoder, int64_t layer);
 std::string NormName(bool decoder, int64_t layer, int64_t sublayer);
-std::string RelativeBiasName(bool decoder);
+std::string RelativeBiasName(bool decoder, int64_t layer);
 
 // Fresh fp32 weights by the table's law, keyed by (seed, name): independent of order. The head of
 // untied models is drawn with std d_model^-0.5 (T5X's fan-in scale; Hugging Face's std of 1

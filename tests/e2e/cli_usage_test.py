@@ -10,7 +10,7 @@ import time
 
 from regroup_cli import BINARY, SOURCE, expect, main, run, write_tiny
 
-MODEL = os.path.join(SOURCE, "tests/golden/checkpoint/v1_1")  # 24 ids, no vocabulary
+MODEL = os.path.join(SOURCE, "tests/golden/checkpoint/transformers5/v1_1")  # 24 ids, no vocabulary
 
 
 def usage_error(arguments, *parts):

@@ -17,17 +17,18 @@ HfModel MustLoad(const std::string& name) {
   return *std::move(model);
 }
 
-TEST(CheckpointGolden, FoldersOfTransformersAreReadAsTransformersReadsThem) {
-  const Json expected = ReadJsonFile(JoinPath(REGROUP_GOLDEN_DIR, "expected.json")).value();
+void ExpectAsTransformersReadsThem(const std::string& version) {
+  const Json expected =
+      ReadJsonFile(JoinPath(REGROUP_GOLDEN_DIR, version + "/expected.json")).value();
+  EXPECT_EQ(expected.size(), 5U);
   for (const auto& [name, golden] : expected.items()) {
-    const HfModel model = MustLoad(name);
-    EXPECT_EQ(model.config.scale_decoder_outputs, golden["scale_decoder_outputs"].get<bool>())
-        << name;
-    EXPECT_EQ(model.config.tied_embeddings, golden["head_is_embedding"].get<bool>()) << name;
+    const HfModel model = MustLoad(version + "/" + name);
+    const bool tied = golden["tied"].get<bool>();
+    EXPECT_EQ(model.config.tied_embeddings, tied) << name;
+    EXPECT_EQ(model.config.scale_decoder_outputs, tied) << name;
     EXPECT_EQ(CountParameters(model.config), golden["parameters"].get<int64_t>()) << name;
     for (const auto& [tensor, sum] : golden["sums"].items()) {
-      const std::string key =
-          model.config.tied_embeddings && tensor == "lm_head.weight" ? "shared.weight" : tensor;
+      const std::string key = tied && tensor == "lm_head.weight" ? "shared.weight" : tensor;
       ASSERT_TRUE(model.weights.contains(key)) << name << " " << key;
       EXPECT_EQ(TorchDtypeName(model.weights.at(key).scalar_type()),
                 golden["dtype"].get<std::string>());
@@ -38,12 +39,26 @@ TEST(CheckpointGolden, FoldersOfTransformersAreReadAsTransformersReadsThem) {
   }
 }
 
-// The control: transformers 5 writes tie_word_embeddings true for a T5 1.1; a reader that trusted
-// that flag would be wrong.
+TEST(CheckpointGolden, FoldersOfTransformers5AreReadAsItReadsThem) {
+  ExpectAsTransformersReadsThem("transformers5");
+}
+
+TEST(CheckpointGolden, FoldersOfTransformers4AreReadAsItReadsThem) {
+  ExpectAsTransformersReadsThem("transformers4");
+}
+
+// The control: transformers 5 writes tie_word_embeddings true for an untied T5 1.1, mT5 and umT5,
+// transformers 4 false; a reader that trusted that flag would be wrong.
 TEST(CheckpointGolden, TheFlagAloneWouldMislead) {
-  const Json config = ReadJsonFile(JoinPath(REGROUP_GOLDEN_DIR, "v1_1/config.json")).value();
-  EXPECT_EQ(config["tie_word_embeddings"], true);
-  EXPECT_FALSE(MustLoad("v1_1").config.tied_embeddings);
+  for (const std::string name : {"v1_1", "mt5", "umt5"}) {
+    for (const bool five : {false, true}) {
+      const std::string folder = (five ? "transformers5/" : "transformers4/") + name;
+      const Json config =
+          ReadJsonFile(JoinPath(REGROUP_GOLDEN_DIR, folder + "/config.json")).value();
+      EXPECT_EQ(config["tie_word_embeddings"], five) << folder;
+      EXPECT_FALSE(MustLoad(folder).config.tied_embeddings) << folder;
+    }
+  }
 }
 
 }  // namespace

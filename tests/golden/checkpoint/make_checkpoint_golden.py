@@ -1,33 +1,39 @@
 #!/usr/bin/env python3
-"""Makes tiny T5 folders as transformers writes them (one file, shards) and expected.json: what transformers holds after
-loading them. Run with the pinned environment's python (scripts/setup --peers)."""
+"""Makes tiny T5 folders as transformers writes them (one file, shards; T5 1.0, 1.1, mT5, umT5) and expected_N.json: what
+transformers N holds after loading them. Run with the pinned environment's python (scripts/setup --peers), once as it is
+(transformers 5) and once with PYTHONPATH=ENVIRONMENT/transformers4."""
 import json
 import pathlib
 import shutil
 
 import torch
-from transformers import T5Config, T5ForConditionalGeneration
+import transformers
+from transformers import (MT5Config, MT5ForConditionalGeneration, T5Config, T5ForConditionalGeneration, UMT5Config,
+                          UMT5ForConditionalGeneration)
 
-HERE = pathlib.Path(__file__).parent
+MAJOR = transformers.__version__.split(".")[0]
+HERE = pathlib.Path(__file__).parent / f"transformers{MAJOR}"
+CLASSES = {"t5": (T5Config, T5ForConditionalGeneration), "mt5": (MT5Config, MT5ForConditionalGeneration),
+           "umt5": (UMT5Config, UMT5ForConditionalGeneration)}
 
 
-def make(name: str, tied: bool, dtype: torch.dtype, shard: str | None) -> dict:
+def make(name: str, family: str, tied: bool, dtype: torch.dtype, shard: str | None) -> dict:
     torch.manual_seed(3)
-    config = T5Config(vocab_size=24, d_model=8, d_kv=4, d_ff=12, num_layers=1, num_decoder_layers=2, num_heads=2,
-                      relative_attention_num_buckets=8, relative_attention_max_distance=16, dropout_rate=0.0,
-                      feed_forward_proj="relu" if tied else "gated-gelu", tie_word_embeddings=tied,
-                      decoder_start_token_id=0)
-    model = T5ForConditionalGeneration(config)
-    if not tied:
+    config_class, model_class = CLASSES[family]
+    config = config_class(vocab_size=24, d_model=8, d_kv=4, d_ff=12, num_layers=1, num_decoder_layers=2, num_heads=2,
+                          relative_attention_num_buckets=8, relative_attention_max_distance=16, dropout_rate=0.0,
+                          feed_forward_proj="relu" if tied else "gated-gelu", tie_word_embeddings=tied,
+                          decoder_start_token_id=0)
+    model = model_class(config)
+    if not tied:  # transformers 5 builds every T5 tied
         model.lm_head.weight = torch.nn.Parameter(torch.randn(24, 8))
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
-    loaded = T5ForConditionalGeneration.from_pretrained(folder)
+    loaded = model_class.from_pretrained(folder, **({"torch_dtype": "auto"} if MAJOR == "4" else {}))
     sums = {key: tensor.double().sum().item() for key, tensor in loaded.state_dict().items()}
     return {
-        "scale_decoder_outputs": loaded.config.scale_decoder_outputs,
-        "head_is_embedding": bool(torch.equal(loaded.lm_head.weight, loaded.shared.weight)),
+        "tied": bool(torch.equal(loaded.lm_head.weight, loaded.shared.weight)),
         "parameters": sum(parameter.numel() for parameter in loaded.parameters()),
         "dtype": str(loaded.shared.weight.dtype).removeprefix("torch."),
         "sums": {key: value for key, value in sums.items() if "embed_tokens" not in key},
@@ -36,9 +42,11 @@ def make(name: str, tied: bool, dtype: torch.dtype, shard: str | None) -> dict:
 
 def main() -> None:
     expected = {
-        "v1_0": make("v1_0", True, torch.float32, None),
-        "v1_1": make("v1_1", False, torch.float32, None),
-        "v1_1_bf16_shards": make("v1_1_bf16_shards", False, torch.bfloat16, "3KB"),
+        "v1_0": make("v1_0", "t5", True, torch.float32, None),
+        "v1_1": make("v1_1", "t5", False, torch.float32, None),
+        "v1_1_bf16_shards": make("v1_1_bf16_shards", "t5", False, torch.bfloat16, "3KB"),
+        "mt5": make("mt5", "mt5", False, torch.float32, None),
+        "umt5": make("umt5", "umt5", False, torch.float16, None),
     }
     (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 

@@ -1,6 +1,6 @@
 """Logits, row losses and gradients of tiny T5 models by transformers in fp64.
 
-Writes v10.safetensors, v11.safetensors, grouped.safetensors and buckets.json beside itself.
+Writes v10.safetensors, v11.safetensors, grouped.safetensors, umt5.safetensors and buckets.json beside itself.
 Run with the environment of `scripts/setup --peers`: python tests/golden/model/make_model_golden.py
 """
 import json
@@ -33,6 +33,10 @@ GROUPED = BASE | {"name": "grouped", "d_ff": 24, "num_layers": 2, "num_decoder_l
                   "tied": False, "feed_forward": "gated-gelu", "buckets": 8, "max_distance": 20,
                   "z_loss": 0.0, "source_lengths": [40, 7, 21], "target_lengths": [6, 25, 11],
                   "kv_heads": {"encoder_self": [2, 4], "decoder_self": [1, 2], "cross": [2, 1]}}
+UMT5 = BASE | {"name": "umt5", "family": "umt5", "d_ff": 20, "num_layers": 3, "num_decoder_layers": 2,
+               "tied": False, "feed_forward": "gated-gelu", "buckets": 8, "max_distance": 20,
+               "z_loss": 0.0, "source_lengths": [30, 4, 17], "target_lengths": [5, 19, 8],
+               "kv_heads": {"encoder_self": [4, 4, 4], "decoder_self": [2, 1], "cross": [1, 2]}}
 V10["kv_heads"] = multi_head(V10)
 V11["kv_heads"] = multi_head(V11)
 
@@ -77,4 +81,5 @@ torch.manual_seed(0)
 make(V10, lambda name: True)
 make(V11, lambda name: True)
 make(GROUPED, lambda name: "Attention" in name)
+make(UMT5, lambda name: "relative_attention_bias" in name or name.endswith("k.weight"))
 make_buckets()

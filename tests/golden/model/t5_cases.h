@@ -57,6 +57,14 @@ inline Case Grouped() {
   return c;
 }
 
+// A relative bias in every layer; more encoder than decoder layers.
+inline Case Umt5() {
+  Case c{"umt5", TinyConfig("gated-gelu", 20, 3, 2), 0, {30, 4, 17}, {5, 19, 8}};
+  c.config.family = "umt5";
+  c.config.kv_heads = {{4, 4, 4}, {2, 1}, {1, 2}};
+  return c;
+}
+
 inline StateDict FormulaWeights(const Case& c) {
   StateDict weights;
   for (const TensorSpec& spec : LayerTable(c.config)) {

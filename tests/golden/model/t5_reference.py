@@ -8,7 +8,7 @@ import os
 import sys
 
 import torch
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import T5Config, T5ForConditionalGeneration, UMT5Config, UMT5ForConditionalGeneration
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import formula  # noqa: E402
@@ -54,7 +54,8 @@ def law(name, case):
 
 def build(case, dtype):
     """(model, {name: grouped weight}); the model is the multi-head one with K/V heads repeated."""
-    config = T5Config(
+    umt5 = case.get("family") == "umt5"
+    config = (UMT5Config if umt5 else T5Config)(
         vocab_size=case["vocab_size"], d_model=case["d_model"], d_kv=case["d_kv"],
         d_ff=case["d_ff"], num_layers=case["num_layers"],
         num_decoder_layers=case["num_decoder_layers"], num_heads=case["num_heads"],
@@ -62,10 +63,13 @@ def build(case, dtype):
         relative_attention_max_distance=case["max_distance"], dropout_rate=0.0,
         feed_forward_proj=case["feed_forward"], tie_word_embeddings=case["tied"],
         decoder_start_token_id=0, use_cache=False, attn_implementation="eager")
-    model = T5ForConditionalGeneration(config)
+    model = (UMT5ForConditionalGeneration if umt5 else T5ForConditionalGeneration)(config)
     if not case["tied"]:
         model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.shared.weight))
-    assert model.config.scale_decoder_outputs == case["tied"]
+    if umt5:  # transformers 5 would scale the decoder output of every umT5; T5X and transformers 4 do not
+        model.config.tie_word_embeddings = case["tied"]
+    else:
+        assert model.config.scale_decoder_outputs == case["tied"]
     model = model.to(dtype).eval()
     grouped = {}
     for name, parameter in model.named_parameters():

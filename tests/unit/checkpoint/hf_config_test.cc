@@ -89,11 +89,6 @@ TEST(HfConfig, WhatWouldComputeSomethingElseIsRefusedByName) {
               HasSubstr("dense_act_fn"));
   EXPECT_THAT(Refusal({{"is_gated_act", true}}), HasSubstr("is_gated_act"));
   EXPECT_THAT(Refusal({{"model_type", "bart"}}), HasSubstr("model_type: found \"bart\""));
-  for (const char* family : {"mt5", "umt5", "byt5"}) {
-    EXPECT_THAT(Refusal({{"model_type", family}}),
-                HasSubstr("expected \"t5\" (T5 1.0, T5 1.1 and Flan-T5"))
-        << family;
-  }
   EXPECT_THAT(Refusal({{"d_model", "512"}}),
               HasSubstr("d_model: found \"512\", expected a whole number"));
   EXPECT_THAT(Refusal({{"tie_word_embeddings", 1}}), HasSubstr("true or false"));
@@ -103,6 +98,31 @@ TEST(HfConfig, WhatWouldComputeSomethingElseIsRefusedByName) {
   const std::string both = Refusal({{"d_ff", 1.5}, {"dropout_rate", "no"}});
   EXPECT_THAT(both, HasSubstr("d_ff"));
   EXPECT_THAT(both, HasSubstr("dropout_rate"));
+}
+
+TEST(HfConfig, AbsentFieldsOfMt5AndUmt5MeanTheirOwnDefaults) {
+  for (const std::string family : {"mt5", "umt5"}) {
+    const T5Config config = Read({{"model_type", family}});
+    EXPECT_EQ(config.family, family);
+    EXPECT_EQ(config.vocab_size, 250112);
+    EXPECT_EQ(config.d_ff, 1024);
+    EXPECT_EQ(config.num_heads, 6);
+    EXPECT_EQ(config.num_decoder_layers, 8);
+    EXPECT_TRUE(config.gated());
+    EXPECT_EQ(config.tied_embeddings, family == "umt5");  // the classes' own defaults
+    const Json written = T5ConfigToJson(config, "float32");
+    EXPECT_EQ(Read(written), config);
+    EXPECT_EQ(written["architectures"][0],
+              family == "mt5" ? "MT5ForConditionalGeneration" : "UMT5ForConditionalGeneration");
+  }
+  EXPECT_EQ(CountParameters(Read({{"model_type", "umt5"}})),
+            CountParameters(Read({{"model_type", "t5"},
+                                  {"vocab_size", 250112},
+                                  {"d_ff", 1024},
+                                  {"num_heads", 6},
+                                  {"num_layers", 8},
+                                  {"feed_forward_proj", "gated-gelu"}})) +
+                14 * 32 * 6);
 }
 
 }  // namespace

@@ -197,18 +197,6 @@ TEST_F(HfFolder, IsWrittenOnlyWhereNothingIsLost) {
   EXPECT_TRUE(CheckNewFolder(Path("ours/below"), Path("ours"), false).ok());
 }
 
-TEST_F(HfFolder, AByteModelIsRecognizedAndRefused) {
-  EXPECT_THAT(Message(RefuseByT5({{"tokenizer_class", "ByT5Tokenizer"}}, root_, 40)),
-              HasSubstr("holds a ByT5, expected T5 1.0"));
-  EXPECT_EQ(ExitCode(RefuseByT5(Json::object(), root_, 384)), 2);
-  EXPECT_TRUE(RefuseByT5(Json::object(), root_, 40).ok());
-  std::ofstream(Path("tokenizer_config.json")) << R"({"tokenizer_class": "ByT5Tokenizer"})";
-  EXPECT_EQ(ExitCode(RefuseByT5(Json::object(), root_, 40)), 2);
-  std::ofstream(Path("tokenizer_config.json")) << R"({"tokenizer_class": "T5Tokenizer"})";
-  std::ofstream(Path("spiece.model")) << "x";
-  EXPECT_TRUE(RefuseByT5(Json::object(), root_, 384).ok());
-}
-
 TEST_F(HfFolder, APersonsPartialFolderIsLeftAlone) {
   const T5Config config = TinyConfig();
   const StateDict weights = InitializeWeights(config, 9);

@@ -21,6 +21,7 @@ struct Shape {
   std::string name;
   bool v11;
   KvHeads kv_heads;
+  std::string family = "t5";
 };
 
 inline T5Config MakeConfig(const Shape& shape) {
@@ -35,6 +36,7 @@ inline T5Config MakeConfig(const Shape& shape) {
   c.feed_forward = shape.v11 ? "gated-gelu" : "relu";
   c.tied_embeddings = c.scale_decoder_outputs = !shape.v11;
   c.kv_heads = shape.kv_heads;
+  c.family = shape.family;
   return c;
 }
 

@@ -21,7 +21,8 @@ std::vector<Shape> Shapes() {
           {"GQA", true, {{8, 8}, {2, 2}, {2, 2}}},
           {"MQA", true, {{8, 8}, {1, 1}, {1, 1}}},
           {"MQA everywhere, v1.0", false, {{1, 1}, {1, 1}, {1, 1}}},
-          {"another G in every layer", true, {{4, 2}, {8, 1}, {2, 4}}}};
+          {"another G in every layer", true, {{4, 2}, {8, 1}, {2, 4}}},
+          {"umT5: a bias in every layer", true, {{8, 8}, {2, 1}, {2, 2}}, "umt5"}};
 }
 
 std::vector<Hypothesis> Decode(const Engine& engine, const std::vector<Ids>& sources,
@@ -63,7 +64,7 @@ TEST(CachedDecoding, SeesAChangeOfASingleWeight) {
   for (const std::string& name :
        {EncoderSelfPrefix(1) + ".k.weight", DecoderSelfPrefix(0) + ".v.weight",
         CrossPrefix(1) + ".k.weight", FeedForwardPrefix(true, 1) + ".wi_1.weight",
-        RelativeBiasName(true), NormName(true, 1, 1)}) {
+        RelativeBiasName(true, 0), NormName(true, 1, 1)}) {
     StateDict changed = weights;
     changed[name] = changed[name] * 1.5;
     const LogitsPair after = BothLogits(config, changed, at::kDouble);
