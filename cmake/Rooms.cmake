@@ -6,7 +6,8 @@
 # Config structs: src/<room>/*_config.cc make regroup_<room>_config, which knows no LibTorch; the
 # room links it, and so may rooms without LibTorch (recipe).
 # Kernels: src/<room>/*.cu are built where nvcc is. Headers that stand in for missing ones of a
-# library: src/<room>/stubs, visible to the room only.
+# library: src/<room>/stubs, visible to the room only. Python that the binary writes: src/<room>/NAME.py
+# becomes the text `extern const char kEmbedded_NAME[]`.
 
 set(REGROUP_ROOMS "")
 
@@ -49,6 +50,18 @@ target_compile_options(regroup_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
   -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>)
 
+# A source file that holds the text of a file, so that the binary needs no file beside it.
+function(regroup_embed room file out_source)
+  get_filename_component(name "${file}" NAME)
+  get_filename_component(stem "${file}" NAME_WE)
+  set(symbol "kEmbedded_${stem}")
+  file(READ "${file}" content)
+  set(source "${CMAKE_BINARY_DIR}/embedded/${stem}.cc")
+  configure_file("${CMAKE_CURRENT_SOURCE_DIR}/cmake/embedded_text.cc.in" "${source}" @ONLY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+  set(${out_source} "${source}" PARENT_SCOPE)
+endfunction()
+
 # Sources of a room, split: <room>_config_sources, <room>_sources (the rest, without main.cc).
 function(regroup_glob_room room)
   set(folder "${CMAKE_CURRENT_SOURCE_DIR}/src/${room}")
@@ -59,6 +72,11 @@ function(regroup_glob_room room)
     file(GLOB kernels CONFIGURE_DEPENDS "${folder}/*.cu")
     list(APPEND sources ${kernels})
   endif()
+  file(GLOB texts CONFIGURE_DEPENDS "${folder}/*.py")
+  foreach(text IN LISTS texts)
+    regroup_embed(${room} "${text}" embedded)
+    list(APPEND sources "${embedded}")
+  endforeach()
   set(${room}_config_sources "${config}" PARENT_SCOPE)
   set(${room}_sources "${sources}" PARENT_SCOPE)
 endfunction()

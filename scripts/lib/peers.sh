@@ -1,8 +1,8 @@
-# The pinned Python environment (scripts/peers-requirements.txt). Sourced by scripts/setup and
-# scripts/test.
+# The pinned Python environment (scripts/peers-requirements.txt), with transformers 4 in a folder of its own
+# (scripts/peers-transformers4-requirements.txt). Sourced by scripts/setup and scripts/test.
 
-peers_megabytes=1500
-peers_dir() { echo "$cache/peers-$(sha256sum <"$repo/scripts/peers-requirements.txt" | cut -c1-12)"; }
+peers_megabytes=1700
+peers_dir() { echo "$cache/peers-$(cat "$repo"/scripts/peers-*requirements.txt | sha256sum | cut -c1-12)"; }
 peers_python() { echo "$(peers_dir)/bin/python"; }
 peers_ready() { [[ -f "$(peers_dir)/ready" ]]; }
 
@@ -19,5 +19,7 @@ make_peers() {
     install --quiet --no-deps
   run_logged peers_pip install --quiet --use-pep517 \
     --requirement "$repo/scripts/peers-requirements.txt" || fail "pip failed; see above"
+  run_logged peers_pip install --quiet --no-deps --target "$dir/transformers4" \
+    --requirement "$repo/scripts/peers-transformers4-requirements.txt" || fail "pip failed; see above"
   touch "$dir/ready"
 }

@@ -11,7 +11,7 @@ namespace regroup {
 namespace {
 
 struct Options {
-  std::string from, to;
+  std::string from, to, target = "transformers";
   bool expand_kv = false, overwrite = false;
 
   template <class Self, class Visitor>
@@ -19,14 +19,20 @@ struct Options {
     v(Field("from", "model folder").Required(), c.from);
     v(Field("to", "target folder: absent or empty").Required(), c.to);
     v(Field("expand_kv", "write a plain multi-head T5 that stock software loads"), c.expand_kv);
+    v(Field("for", "ctranslate2: for its converter under transformers 5; implies --expand-kv")
+          .OneOf({"transformers", "ctranslate2"}),
+      c.target);
     v(Field("overwrite", "replace a folder that regroup wrote"), c.overwrite);
   }
 };
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
-  REGROUP_ASSIGN_OR_RETURN(
-      const Json json, ExportFolder(ExportFolderOptions{options.from, options.to, options.expand_kv,
-                                                        options.overwrite}));
+  ExportFolderOptions how{options.from, options.to, options.expand_kv, options.overwrite};
+  if (options.target == "ctranslate2") {
+    how.target = ExportTarget::kCTranslate2;
+    how.expand_kv = true;
+  }
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ExportFolder(how));
   if (common.json) {
     std::cout << DumpJson(json) << "\n";
     return absl::OkStatus();
