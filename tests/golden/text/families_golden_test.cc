@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "support/temp_folder.h"
+#include "text/byte_tokenizer.h"
 #include "text/tokenizer.h"
 
 namespace regroup {
@@ -136,6 +137,13 @@ TEST(FamiliesGolden, BytesHaveTheIdsOfHuggingFace) {
     EXPECT_EQ(tokenizer->Decode(tokenizer->Encode(line.get<std::string>())),
               line.get<std::string>());
   }
+}
+
+TEST(FamiliesGolden, BytesGiveAFileThatHuggingFaceLoads) {
+  const auto files = MakeByteTokenizer(kByteSentinels, {})->Files();
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(files[0].first, "tokenizer_config.json");
+  EXPECT_EQ(*ParseJson(files[0].second, "config"), Golden()["bytes"]["config"]);
 }
 
 TEST(FamiliesGolden, BytesThatAreNoUtf8AreLeftOutAsByHuggingFace) {

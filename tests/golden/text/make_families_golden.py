@@ -76,9 +76,10 @@ def train_umt5(path):
             sentence_iterator=iter((ROOT / "LICENSE").read_text().splitlines()),
             model_prefix=folder + "/spiece", vocab_size=600, model_type="unigram", byte_fallback=True,
             normalization_rule_name="identity", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
-            hard_vocab_limit=False, minloglevel=2)
+            hard_vocab_limit=False, num_threads=1, minloglevel=2)
         model = sentencepiece_model_pb2.ModelProto.FromString(
             pathlib.Path(folder + "/spiece.model").read_bytes())
+    model.trainer_spec.model_prefix = path.stem  # not the temporary folder's name
     path.write_bytes(model.SerializeToString())
 
 
@@ -119,6 +120,18 @@ def of_library(model, lines):
             "whole": ids[:8]}
 
 
+def byte_config():
+    """The tokenizer_config.json that stands for ByT5 where there is none: transformers loads it."""
+    config = {"tokenizer_class": "ByT5Tokenizer", "extra_ids": 125, "eos_token": "</s>",
+              "pad_token": "<pad>", "unk_token": "<unk>"}
+    with tempfile.TemporaryDirectory() as name:
+        (pathlib.Path(name) / "tokenizer_config.json").write_text(json.dumps(config))
+        loaded = AutoTokenizer.from_pretrained(name)
+    assert isinstance(loaded, ByT5Tokenizer) and len(loaded) == 384
+    assert all(loaded(text).input_ids == ByT5Tokenizer()(text).input_ids for text in BYTE_TEXTS)
+    return config
+
+
 def byte_cases():
     tokenizer = ByT5Tokenizer()
     rng = random.Random(7)
@@ -128,7 +141,7 @@ def byte_cases():
                            rng.choice([0xE2, 0xED, 0xF0, 0xF4]) + 3, rng.randint(0x20, 0x7E) + 3,
                            rng.randint(259, 383)]) for _ in range(rng.randint(1, 14))]
         decode.append({"ids": ids, "text": tokenizer.decode(ids)})
-    return {"size": len(tokenizer),
+    return {"config": byte_config(), "size": len(tokenizer),
             "sentinels": [tokenizer.convert_tokens_to_ids(f"<extra_id_{n}>") for n in range(125)],
             "encode": [{"text": t, "ids": tokenizer(t).input_ids[:-1]} for t in BYTE_TEXTS],
             "decode": decode}
