@@ -231,7 +231,8 @@ absl::Status RefuseByT5(const Json& config, const std::string& folder, int64_t v
   for (const Json* json : std::initializer_list<const Json*>{&config, &tokenizer}) {
     named = named || (json->is_object() && json->value("tokenizer_class", Json()) == kByT5);
   }
-  const bool by_size = vocab_size == kByT5Vocabulary && !HasTokenizer(folder);
+  const bool by_size =
+      vocab_size == kByT5Vocabulary && !FileExists(JoinPath(folder, "spiece.model"));
   if (!named && !by_size) return absl::OkStatus();
   return UserError(folder, absl::StrCat("holds a ByT5, expected ", kSupported));
 }

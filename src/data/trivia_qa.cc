@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,8 @@ std::string Padded(std::string_view text) {
 
 std::string EvidenceFolder(const std::string& path, const std::string& evidence) {
   if (!evidence.empty()) return evidence;
-  return JoinPath(ParentFolder(ParentFolder(path)), "evidence");
+  const auto folder = std::filesystem::absolute(path).lexically_normal().parent_path();
+  return (folder.parent_path() / "evidence").string();
 }
 
 struct Question {

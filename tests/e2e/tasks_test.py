@@ -65,6 +65,17 @@ def trivia_qa_trains_on_windows_and_is_evaluated():
         expect(references == [["True"], ["False"]], references)
 
 
+def evaluate_finds_the_evidence_of_a_relative_path():
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = write_recipe(folder)
+        expect(run("run", recipe, "--only", "parent", cwd=folder)[0] == 0, "parent failed")
+        models = [path for path, _, names in os.walk(f"{folder}/runs/tiny/parent") if "spiece.model" in names]
+        for place, data in ((f"{folder}/trivia_qa/qa", "test.json"), (f"{folder}/trivia_qa", "qa/test.json")):
+            code, out, err = run("evaluate", "--model", models[0], "--task", f"{folder}/trivia.yaml", "--data", data,
+                                 "--json", cwd=place)
+            expect(code == 0 and json.loads(out)["rows"] == 2, err)
+
+
 def a_missing_document_is_named_before_anything_runs():
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_recipe(folder)
@@ -77,4 +88,5 @@ def a_missing_document_is_named_before_anything_runs():
 
 
 if __name__ == "__main__":
-    main([trivia_qa_trains_on_windows_and_is_evaluated, a_missing_document_is_named_before_anything_runs])
+    main([trivia_qa_trains_on_windows_and_is_evaluated, evaluate_finds_the_evidence_of_a_relative_path,
+          a_missing_document_is_named_before_anything_runs])
