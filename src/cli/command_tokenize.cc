@@ -63,7 +63,8 @@ struct TextOptions {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("tokenizer", "folder with spiece.model").Required(), c.tokenizer);
+    v(Field("tokenizer", "folder with spiece.model, or of a byte model (ByT5)").Required(),
+      c.tokenizer);
     v(Field("text", "what to turn; default: the lines of standard input"), c.text);
   }
 };

@@ -56,6 +56,23 @@ struct TaskLengths {
   }
 };
 
+// How a row's fields become texts before the templates use them (task_fields.h).
+struct TaskFieldsConfig {
+  std::vector<std::string> booleans;           // texts of false and of true; empty: as JSON
+  std::map<std::string, std::string> replace;  // text -> text, in all texts of a row
+  std::map<std::string, std::string> lines;    // new field -> template, a line for each entry
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("booleans", "the two texts of false and of true, for instance [\"False\", \"True\"]"),
+      c.booleans);
+    v(Field("replace", "text: what stands for it, in every text of a row"), c.replace);
+    v(Field("lines",
+            "new field: template over list fields, filled once for each entry, a line each"),
+      c.lines);
+  }
+};
+
 // The text half of a task: fields, template, reader, lengths (the metric half is in `evaluate`).
 struct TextTaskConfig {
   std::string name;
@@ -64,6 +81,12 @@ struct TextTaskConfig {
       target;  // "{title}"; a field that holds a list: its first entry trains, all are references
   std::string reader = "jsonl";
   TaskLengths lengths;
+  TaskFieldsConfig fields = {};
+  std::string window = {};    // field that training cuts to a window around the target; "": none
+  std::string evidence = {};  // trivia_qa: folder of documents; "": evidence beside the qa folder
 };
+
+// What rows are read for: readers and windows treat training differently.
+enum class RowUse { kTraining, kEvaluation };
 
 }  // namespace regroup

@@ -94,8 +94,10 @@ class RowReader {
   absl::Status Encode(const std::string& text, const std::string& key, const std::string& place,
                       std::vector<int32_t>* ids) const {
     if (tokenizer_ == nullptr) {
-      return UserError(place, absl::StrCat("\"", key, "\" is text, and the model's folder has no ",
-                                           "tokenizer (spiece.model): add it or give token ids"));
+      return UserError(place,
+                       absl::StrCat("\"", key, "\" is text, and the model's folder has no ",
+                                    "tokenizer (spiece.model, or ByT5's tokenizer_config.json): "
+                                    "add it or give token ids"));
     }
     *ids = tokenizer_->Encode(text);
     ids->push_back(kEosId);

@@ -11,6 +11,7 @@
 #include "core/status.h"
 #include "data/data_config.h"
 #include "data/example_stream.h"
+#include "data/task_window.h"
 #include "text/tokenizer.h"
 
 namespace regroup {
@@ -23,6 +24,9 @@ struct Row {
   std::vector<std::string> references;  // empty for rows of ids
   bool truncated = false;               // the source was cut to the task's length
   bool target_truncated = false;        // so was the target that trains
+  // Training on a windowed task, where the source is longer than its length: the stream draws
+  // another window every time, example.input_ids is its beginning.
+  std::shared_ptr<const WindowedSource> window = nullptr;
 };
 
 // JSON-lines rows {"id"?, "input", "target"|"targets"} or {"id"?, "input_ids", "target_ids"}: calls
@@ -32,20 +36,25 @@ struct Row {
 absl::Status ForEachRow(const std::string& path, const Tokenizer* tokenizer, int64_t vocab_size,
                         const std::function<absl::Status(Row)>& use);
 
-// All rows of a task file's data in file order (reader jsonl | tsv | parallel | squad, see
-// task_readers.h), template applied (template.h), cut to lengths with EOS last. A row's id is its
-// field "id", else its number. UserError for a row that does not fit (file:line) and for a file
-// without rows.
+// All rows of a task's data in file order (task_readers.h), fields prepared (task_fields.h),
+// template applied (template.h), cut to lengths with EOS last. A row's id is its field "id", else
+// its number. Training cuts the field `window` around the target instead (task_window.h) and leaves
+// out rows where that is not possible. How many sources and targets were cut and how many rows were
+// left out is logged. UserError for a row that does not fit (file:line) and for a file without
+// rows.
 absl::StatusOr<std::vector<Row>> ReadTaskRows(const TextTaskConfig& task, const std::string& path,
-                                              const Tokenizer& tokenizer);
+                                              const Tokenizer& tokenizer,
+                                              RowUse purpose = RowUse::kEvaluation);
 
 // Reads the same file without a tokenizer: the errors that ReadTaskRows would give, before hours of
 // work that lead to it.
-absl::Status CheckTaskRows(const TextTaskConfig& task, const std::string& path);
+absl::Status CheckTaskRows(const TextTaskConfig& task, const std::string& path,
+                           RowUse purpose = RowUse::kEvaluation);
 
-// Endless stream over rows (at least one): epoch e is the permutation keyed by (seed, e). Seeking
-// needs no hint.
+// Endless stream over rows (at least one): epoch e is the permutation keyed by (seed, e), the
+// window of the example at position p is keyed by (seed, p) and at most `source_length` ids long.
+// Seeking needs no hint.
 std::unique_ptr<ExampleStream> MakeTaskStream(std::vector<Row> rows, Json fingerprint,
-                                              uint64_t seed);
+                                              uint64_t seed, int64_t source_length);
 
 }  // namespace regroup

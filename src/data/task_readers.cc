@@ -1,4 +1,4 @@
-// jsonl, tsv, parallel and squad.
+// jsonl, json, tsv, parallel and squad.
 #include "data/task_readers.h"
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/files.h"
+#include "data/trivia_qa.h"
 #include "formats/lines.h"
 
 namespace regroup {
@@ -28,6 +29,20 @@ absl::Status ReadJsonLines(const std::string& path, const UseFields& use) {
     if (!row.is_object()) return UserError(Place(*lines), "expected a JSON object");
     REGROUP_RETURN_IF_ERROR(use(row, Place(*lines)));
   }
+}
+
+absl::Status ReadJsonList(const std::string& path, const UseFields& use) {
+  REGROUP_ASSIGN_OR_RETURN(const Json file, ReadJsonFile(path));
+  if (!file.is_array()) {
+    return UserError(path, absl::StrCat("is of type ", file.type_name(), ", expected a list of ",
+                                        "objects (the reader jsonl takes an object per line)"));
+  }
+  for (size_t i = 0; i < file.size(); ++i) {
+    const std::string place = absl::StrCat(path, ": row ", i);
+    if (!file[i].is_object()) return UserError(place, "expected a JSON object");
+    REGROUP_RETURN_IF_ERROR(use(file[i], place));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckTsvHeader(const std::vector<std::string>& names, const std::string& place) {
@@ -86,26 +101,19 @@ absl::Status ReadParallel(const std::string& path, const UseFields& use) {
   }
 }
 
-// The member `key` of an object, of the wanted type, or a UserError.
-absl::StatusOr<const Json*> Member(const Json& object, const char* key, Json::value_t type,
-                                   const std::string& place) {
-  if (!object.is_object()) return UserError(place, "expected a JSON object");
-  const auto found = object.find(key);
-  if (found != object.end() && found->type() == type) return &*found;
-  return UserError(place, absl::StrCat("\"", key, "\" is missing or no ", Json(type).type_name(),
-                                       "; expected SQuAD v1.1 JSON"));
-}
+constexpr char kSquad[] = "SQuAD v1.1 JSON";
 
 absl::Status UseQuestion(const Json& qa, const std::string& title, const std::string& context,
                          const std::string& paragraph_place, const UseFields& use) {
   using Type = Json::value_t;
-  REGROUP_ASSIGN_OR_RETURN(const Json* id, Member(qa, "id", Type::string, paragraph_place));
+  REGROUP_ASSIGN_OR_RETURN(const Json* id, Member(qa, "id", Type::string, paragraph_place, kSquad));
   const std::string place = absl::StrCat(paragraph_place, ": ", id->get<std::string>());
-  REGROUP_ASSIGN_OR_RETURN(const Json* question, Member(qa, "question", Type::string, place));
-  REGROUP_ASSIGN_OR_RETURN(const Json* answers, Member(qa, "answers", Type::array, place));
+  REGROUP_ASSIGN_OR_RETURN(const Json* question,
+                           Member(qa, "question", Type::string, place, kSquad));
+  REGROUP_ASSIGN_OR_RETURN(const Json* answers, Member(qa, "answers", Type::array, place, kSquad));
   Json texts = Json::array();
   for (const Json& answer : *answers) {
-    REGROUP_ASSIGN_OR_RETURN(const Json* text, Member(answer, "text", Type::string, place));
+    REGROUP_ASSIGN_OR_RETURN(const Json* text, Member(answer, "text", Type::string, place, kSquad));
     texts.push_back(*text);
   }
   return use(Json{{"id", *id},
@@ -119,11 +127,13 @@ absl::Status UseQuestion(const Json& qa, const std::string& title, const std::st
 absl::Status UseArticle(const Json& article, const std::string& path, const UseFields& use) {
   using Type = Json::value_t;
   REGROUP_ASSIGN_OR_RETURN(const Json* paragraphs,
-                           Member(article, "paragraphs", Type::array, path));
+                           Member(article, "paragraphs", Type::array, path, kSquad));
   const Json title = article.value("title", Json());
   for (const Json& paragraph : *paragraphs) {
-    REGROUP_ASSIGN_OR_RETURN(const Json* context, Member(paragraph, "context", Type::string, path));
-    REGROUP_ASSIGN_OR_RETURN(const Json* questions, Member(paragraph, "qas", Type::array, path));
+    REGROUP_ASSIGN_OR_RETURN(const Json* context,
+                             Member(paragraph, "context", Type::string, path, kSquad));
+    REGROUP_ASSIGN_OR_RETURN(const Json* questions,
+                             Member(paragraph, "qas", Type::array, path, kSquad));
     for (const Json& qa : *questions) {
       REGROUP_RETURN_IF_ERROR(UseQuestion(qa, title.is_string() ? title.get<std::string>() : "",
                                           context->get<std::string>(), path, use));
@@ -134,7 +144,8 @@ absl::Status UseArticle(const Json& article, const std::string& path, const UseF
 
 absl::Status ReadSquad(const std::string& path, const UseFields& use) {
   REGROUP_ASSIGN_OR_RETURN(const Json file, ReadJsonFile(path));
-  REGROUP_ASSIGN_OR_RETURN(const Json* articles, Member(file, "data", Json::value_t::array, path));
+  REGROUP_ASSIGN_OR_RETURN(const Json* articles,
+                           Member(file, "data", Json::value_t::array, path, kSquad));
   for (const Json& article : *articles) {
     REGROUP_RETURN_IF_ERROR(UseArticle(article, path, use));
   }
@@ -144,18 +155,30 @@ absl::Status ReadSquad(const std::string& path, const UseFields& use) {
 }  // namespace
 
 const std::vector<std::string>& TaskReaders() {
-  static const auto* names = new std::vector<std::string>{"jsonl", "tsv", "parallel", "squad"};
+  static const auto* names =
+      new std::vector<std::string>{"jsonl", "json", "tsv", "parallel", "squad", "trivia_qa"};
   return *names;
 }
 
-absl::Status ReadTaskFields(const std::string& reader, const std::string& path,
+absl::StatusOr<const Json*> Member(const Json& object, const char* key, Json::value_t type,
+                                   const std::string& place, const char* expected) {
+  if (!object.is_object()) return UserError(place, "expected a JSON object");
+  const auto found = object.find(key);
+  if (found != object.end() && found->type() == type) return &*found;
+  return UserError(place, absl::StrCat("\"", key, "\" is missing or no ", Json(type).type_name(),
+                                       "; expected ", expected));
+}
+
+absl::Status ReadTaskFields(const TextTaskConfig& task, const std::string& path, RowUse purpose,
                             const UseFields& use) {
-  if (reader == "jsonl") return ReadJsonLines(path, use);
-  if (reader == "tsv") return ReadTsv(path, use);
-  if (reader == "parallel") return ReadParallel(path, use);
-  if (reader == "squad") return ReadSquad(path, use);
-  return UserError(absl::StrCat("reader \"", reader, "\""),
-                   absl::StrCat("is unknown", DidYouMean(reader, TaskReaders()),
+  if (task.reader == "jsonl") return ReadJsonLines(path, use);
+  if (task.reader == "json") return ReadJsonList(path, use);
+  if (task.reader == "tsv") return ReadTsv(path, use);
+  if (task.reader == "parallel") return ReadParallel(path, use);
+  if (task.reader == "squad") return ReadSquad(path, use);
+  if (task.reader == "trivia_qa") return ReadTriviaQa(path, task.evidence, purpose, use);
+  return UserError(absl::StrCat("reader \"", task.reader, "\""),
+                   absl::StrCat("is unknown", DidYouMean(task.reader, TaskReaders()),
                                 "; known: ", absl::StrJoin(TaskReaders(), ", ")));
 }
 

@@ -77,6 +77,14 @@ absl::StatusOr<Template> Template::Parse(const std::string& text, const std::str
   return result;
 }
 
+std::vector<std::string> Template::Fields() const {
+  std::vector<std::string> names;
+  for (const Part& part : parts_) {
+    if (part.is_field) names.push_back(part.text);
+  }
+  return names;
+}
+
 absl::StatusOr<std::vector<std::string>> Template::Apply(const Json& row,
                                                          const std::string& row_place) const {
   std::vector<std::vector<std::string>> choices;

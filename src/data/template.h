@@ -22,6 +22,9 @@ class Template {
   absl::StatusOr<std::vector<std::string>> Apply(const Json& row,
                                                  const std::string& row_place) const;
 
+  // Names of the fields, in their order.
+  std::vector<std::string> Fields() const;
+
  private:
   struct Part {
     bool is_field = false;

@@ -52,7 +52,8 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> StageContext::TokenizerOf(
 
 TaskConfig ToTaskConfig(const TaskFile& file) {
   TaskConfig task;
-  task.text = TextTaskConfig{file.name, file.input, file.target, file.reader, file.lengths};
+  task.text = TextTaskConfig{file.name,    file.input,  file.target, file.reader,
+                             file.lengths, file.fields, file.window, file.evidence};
   task.metrics = file.metrics;
   task.metric_options.tokenize = file.metric_options.tokenize;
   task.metric_options.lowercase = file.metric_options.lowercase;

@@ -117,7 +117,10 @@ class Planner {
       if (std::filesystem::file_size(file, error) > kLargest || error) return;
     }
     if (!checked_rows_.insert({task, path}).second) return;
-    const absl::Status status = CheckTaskRows(ToTaskConfig(recipe_.task_files.at(task)).text, path);
+    const RowUse purpose =
+        std::string_view(key) == "train" ? RowUse::kTraining : RowUse::kEvaluation;
+    const absl::Status status =
+        CheckTaskRows(ToTaskConfig(recipe_.task_files.at(task)).text, path, purpose);
     if (!status.ok()) plan_.problems.Add(PlaceOf({"tasks", task, key}), status);
   }
 

@@ -17,8 +17,9 @@ constexpr int64_t kValidations = 4;  // in a stage that does not say
 
 absl::Status AddData(const TaskConfig& task, const TaskEntry& entry, const FinetuneStage& stage,
                      uint64_t seed, TrainingInputs& inputs) {
-  REGROUP_ASSIGN_OR_RETURN(std::vector<Row> rows,
-                           ReadTaskRows(task.text, entry.train, *inputs.tokenizer));
+  REGROUP_ASSIGN_OR_RETURN(
+      std::vector<Row> rows,
+      ReadTaskRows(task.text, entry.train, *inputs.tokenizer, RowUse::kTraining));
   REGROUP_ASSIGN_OR_RETURN(std::vector<Row> dev,
                            ReadTaskRows(task.text, entry.dev, *inputs.tokenizer));
   if (stage.validate_rows > 0 && static_cast<int64_t>(dev.size()) > stage.validate_rows) {
@@ -30,7 +31,7 @@ absl::Status AddData(const TaskConfig& task, const TaskEntry& entry, const Finet
     hashes.push_back(hash);
   }
   const Json fingerprint = {{"task", task.text.name}, {"rows", rows.size()}, {"hashes", hashes}};
-  inputs.stream = MakeTaskStream(std::move(rows), fingerprint, seed);
+  inputs.stream = MakeTaskStream(std::move(rows), fingerprint, seed, task.text.lengths.source);
   inputs.validator = MakeTaskValidator(task, std::move(dev), inputs.tokenizer, at::kFloat);
   return absl::OkStatus();
 }

@@ -39,7 +39,9 @@ struct TokenizerConfig {
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     v(Field("train", "train a vocabulary as the first stage"), c.train);
-    v(Field("path", "folder with spiece.model, instead of training").Path(), c.path);
+    v(Field("path", "folder with spiece.model, or of a byte model (ByT5), instead of training")
+          .Path(),
+      c.path);
   }
 };
 

@@ -37,6 +37,20 @@ void CheckMetricOptions(const Node& node, const TaskFile& task, Problems& proble
   }
 }
 
+void CheckFields(const Node& node, const TaskFile& task, Problems& problems) {
+  const size_t booleans = task.fields.booleans.size();
+  if (booleans != 0 && booleans != 2) {
+    const Node* found = node.Find("fields")->Find("booleans");
+    problems.Add(found->mark, "fields.booleans",
+                 absl::StrCat("has ", booleans, " entries, expected the texts of false and true"));
+  }
+  if (!task.window.empty() && !task.input.ends_with("{" + task.window + "}")) {
+    problems.Add(node.Find("window")->mark, "window",
+                 absl::StrCat("names ", task.window,
+                              ", expected the field with which input ends: ", task.input));
+  }
+}
+
 }  // namespace
 
 TaskFile ReadTaskFile(const std::string& path, Problems& problems) {
@@ -56,6 +70,7 @@ TaskFile ReadTaskFile(const std::string& path, Problems& problems) {
   if (own.empty() && task.metrics.empty())
     own.Add(Problem{path, "metrics is empty; name at least one"});
   if (own.empty()) CheckMetricOptions(node, task, own);
+  if (own.empty()) CheckFields(node, task, own);
   for (const Problem& problem : own.list()) problems.Add(problem);
   return task;
 }

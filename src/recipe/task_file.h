@@ -36,6 +36,9 @@ struct TaskFile {
   std::string input;
   std::string target;
   std::string reader = "jsonl";
+  std::string evidence;
+  TaskFieldsConfig fields;
+  std::string window;
   TaskLengths lengths;
   std::vector<std::string> metrics;
   TaskMetricOptions metric_options;
@@ -48,8 +51,17 @@ struct TaskFile {
       c.input);
     v(Field("target", "template of the target, for instance \"{highlights}\"").Required(),
       c.target);
-    v(Field("reader", "form of the data files").OneOf({"jsonl", "tsv", "parallel", "squad"}),
+    v(Field("reader", "form of the data files (docs/data.md)")
+          .OneOf({"jsonl", "json", "tsv", "parallel", "squad", "trivia_qa"}),
       c.reader);
+    v(Field("evidence", "folder of TriviaQA's documents; default: evidence beside the qa folder")
+          .Path()
+          .OnlyIf("reader", {"trivia_qa"}),
+      c.evidence);
+    v(Field("fields", "how fields become texts before the templates use them"), c.fields);
+    v(Field("window",
+            "field at the end of the source that training cuts to a window around the target"),
+      c.window);
     v(Field("lengths", "longest source and target in tokens"), c.lengths);
     v(Field("metrics", "the first one chooses the checkpoint")
           .Required()

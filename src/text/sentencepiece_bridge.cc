@@ -29,6 +29,11 @@ class Model : public SentencePieceModel {
     return text;
   }
 
+  int32_t Find(std::string_view piece) const override {
+    const int32_t id = processor_.PieceToId(piece);
+    return processor_.IdToPiece(id) == piece ? id : -1;  // unknown stands for what is no piece
+  }
+
   int32_t size() const override { return processor_.GetPieceSize(); }
   int32_t pad_id() const override { return processor_.pad_id(); }
   int32_t eos_id() const override { return processor_.eos_id(); }

@@ -20,6 +20,8 @@ class SentencePieceModel {
   // Both throw std::runtime_error with SentencePiece's own words if it reports a failure.
   virtual std::vector<int32_t> Encode(std::string_view text) const = 0;
   virtual std::string Decode(std::span<const int32_t> ids) const = 0;  // ids in [0, size())
+  // The id of the piece that is spelled so, or -1.
+  virtual int32_t Find(std::string_view piece) const = 0;
   virtual int32_t size() const = 0;
   virtual int32_t pad_id() const = 0;
   virtual int32_t eos_id() const = 0;

@@ -1,68 +1,48 @@
-// T5's tokenizer: a SentencePiece model plus sentinels at the end of the vocabulary.
+// T5's tokenizer: a SentencePiece model and sentinels. Loading of every kind, training.
 #include "text/tokenizer.h"
 
 #include <algorithm>
-#include <charconv>
-#include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "text/byte_tokenizer.h"
 #include "text/sentencepiece_bridge.h"
+#include "text/sentinels.h"
 
 namespace regroup {
 namespace {
 
 constexpr const char* kModelFile = "spiece.model";
 constexpr const char* kConfigFile = "tokenizer_config.json";
-constexpr std::string_view kSentinelOpening = "<extra_id_";
-constexpr int32_t kDefaultSentinels = 100;
-constexpr int32_t kMostSentinels = 65536;
-
-// The sentinel that `text` begins with: its number and its length in bytes.
-struct SentinelMatch {
-  int32_t number = 0;
-  size_t bytes = 0;
-};
-
-// Only the spelling that Hugging Face adds to its vocabulary counts: no leading zeros, n <
-// sentinels.
-std::optional<SentinelMatch> MatchSentinel(std::string_view text, int32_t sentinels) {
-  if (!text.starts_with(kSentinelOpening)) return std::nullopt;
-  const char* begin = text.data() + kSentinelOpening.size();
-  const char* end = text.data() + text.size();
-  SentinelMatch match;
-  const auto [rest, error] = std::from_chars(begin, end, match.number);
-  if (error != std::errc() || rest == end || *rest != '>') return std::nullopt;
-  if (match.number < 0 || match.number >= sentinels) return std::nullopt;
-  if (*begin == '-' || (*begin == '0' && rest - begin > 1)) return std::nullopt;
-  match.bytes = static_cast<size_t>(rest + 1 - text.data());
-  return match;
-}
+constexpr const char* kModelConfigFile = "config.json";
+constexpr const char* kByteClass = "ByT5Tokenizer";
+constexpr int64_t kByteVocabulary = 384;
 
 class T5Tokenizer : public Tokenizer {
  public:
-  T5Tokenizer(std::unique_ptr<SentencePieceModel> model, int32_t sentinels,
+  T5Tokenizer(std::unique_ptr<SentencePieceModel> model, Sentinels sentinels,
               std::vector<std::pair<std::string, std::string>> files)
-      : model_(std::move(model)), sentinels_(sentinels), files_(std::move(files)) {}
+      : model_(std::move(model)), sentinels_(std::move(sentinels)), files_(std::move(files)) {
+    size_ = model_->size();
+    for (size_t n = 0; n < sentinels_.ids.size(); ++n) {
+      numbers_[sentinels_.ids[n]] = static_cast<int32_t>(n);
+      size_ = std::max(size_, sentinels_.ids[n] + 1);
+    }
+  }
 
   std::vector<int32_t> Encode(std::string_view text) const override {
     std::vector<int32_t> ids;
-    size_t begin = 0;  // of the text since the last sentinel
-    for (size_t at = text.find('<'); at != std::string_view::npos; at = text.find('<', at)) {
-      const auto match = MatchSentinel(text.substr(at), sentinels_);
-      if (!match.has_value()) {
-        ++at;
-        continue;
-      }
-      AppendPlain(text.substr(begin, at - begin), &ids);
+    while (const auto match = Next(text)) {
+      AppendPlain(text.substr(0, match->begin), &ids);
       ids.push_back(SentinelId(match->number));
-      begin = at += match->bytes;
+      text.remove_prefix(match->begin + match->bytes);
     }
-    AppendPlain(text.substr(begin), &ids);
+    AppendPlain(text, &ids);
     return ids;
   }
 
@@ -70,24 +50,29 @@ class T5Tokenizer : public Tokenizer {
     std::string text;
     std::vector<int32_t> run;
     for (const int32_t id : ids) {
-      if (id == kPadId || id == kEosId || id < 0 || id >= size()) continue;
+      if (id == kPadId || id == kEosId || id < 0) continue;
       if (id < model_->size()) {
         run.push_back(id);
-        continue;
+      } else if (const auto found = numbers_.find(id); found != numbers_.end()) {
+        AppendWord(model_->Decode(run), &text);
+        run.clear();
+        AppendWord(SentinelText(found->second), &text);
       }
-      AppendWord(model_->Decode(run), &text);
-      run.clear();
-      AppendWord(absl::StrCat(ToAbsl(kSentinelOpening), size() - 1 - id, ">"), &text);
     }
     AppendWord(model_->Decode(run), &text);
     return text;
   }
 
-  int32_t size() const override { return model_->size() + sentinels_; }
-  int32_t sentinels() const override { return sentinels_; }
+  int32_t size() const override { return size_; }
+  int32_t sentinels() const override { return static_cast<int32_t>(sentinels_.ids.size()); }
+  int32_t SentinelId(int32_t n) const override { return sentinels_.ids.at(static_cast<size_t>(n)); }
   std::vector<std::pair<std::string, std::string>> Files() const override { return files_; }
 
  private:
+  std::optional<SentinelMatch> Next(std::string_view text) const {
+    return sentinels_.pieces ? std::nullopt : FindSentinel(text, sentinels());
+  }
+
   void AppendPlain(std::string_view text, std::vector<int32_t>* ids) const {
     if (text.empty()) return;
     const std::vector<int32_t> more = model_->Encode(text);
@@ -101,22 +86,45 @@ class T5Tokenizer : public Tokenizer {
   }
 
   std::unique_ptr<SentencePieceModel> model_;
-  int32_t sentinels_;
+  Sentinels sentinels_;
+  std::unordered_map<int32_t, int32_t> numbers_;  // id -> number of a sentinel
+  int32_t size_;
   std::vector<std::pair<std::string, std::string>> files_;
 };
 
-// "extra_ids" of tokenizer_config.json's content.
-absl::StatusOr<int32_t> SentinelsOf(const std::string& content, const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(const Json config, ParseJson(content, path));
+// A JSON object in `folder`, or an empty one where the file is missing.
+absl::StatusOr<Json> ConfigIn(const std::string& folder, const char* name) {
+  const std::string path = JoinPath(folder, name);
+  if (!FileExists(path)) return Json::object();
+  REGROUP_ASSIGN_OR_RETURN(Json config, ReadJsonFile(path));
   if (!config.is_object()) return UserError(path, "expected a JSON object");
-  const auto found = config.find("extra_ids");
-  if (found == config.end()) return kDefaultSentinels;
-  if (!found->is_number_unsigned() ||
-      found->get<uint64_t>() > static_cast<uint64_t>(kMostSentinels)) {
-    return UserError(path, absl::StrCat("\"extra_ids\" is ", DumpJson(*found),
-                                        ", expected a number from 0 to ", kMostSentinels));
+  return config;
+}
+
+// What the header of Tokenizer::Load says of ByT5.
+bool IsByteModel(const std::string& folder) {
+  const Json none = Json::object();
+  const Json config = ConfigIn(folder, kConfigFile).value_or(none);
+  const Json model = ConfigIn(folder, kModelConfigFile).value_or(none);
+  for (const Json* json : {&config, &model}) {
+    if (json->value("tokenizer_class", Json()) == kByteClass) return true;
   }
-  return found->get<int32_t>();
+  return model.value("vocab_size", Json()) == kByteVocabulary &&
+         !FileExists(JoinPath(folder, kModelFile));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadBytes(const std::string& folder) {
+  const std::string path = JoinPath(folder, kConfigFile);
+  REGROUP_ASSIGN_OR_RETURN(const Json config, ConfigIn(folder, kConfigFile));
+  REGROUP_ASSIGN_OR_RETURN(const SentinelSettings settings, ReadSentinelSettings(config, path));
+  const auto listed = static_cast<int32_t>(settings.listed.size());
+  const int32_t sentinels = listed > 0 ? listed : settings.extra_ids.value_or(kByteSentinels);
+  std::vector<std::pair<std::string, std::string>> files;
+  if (FileExists(path)) {
+    REGROUP_ASSIGN_OR_RETURN(std::string content, ReadFile(path));
+    files.emplace_back(kConfigFile, std::move(content));
+  }
+  return MakeByteTokenizer(sentinels, std::move(files));
 }
 
 absl::Status CheckSpecialIds(const SentencePieceModel& model, const std::string& path) {
@@ -175,6 +183,7 @@ Json ConfigFor(int32_t extra_ids) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::string& folder) {
+  if (IsByteModel(folder)) return LoadBytes(folder);
   const std::string path = JoinPath(folder, kModelFile);
   REGROUP_ASSIGN_OR_RETURN(std::string content, ReadFile(path));
   std::string error;
@@ -186,15 +195,17 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::stri
 
   std::vector<std::pair<std::string, std::string>> files;
   files.emplace_back(kModelFile, std::move(content));
-  int32_t sentinels = kDefaultSentinels;
   const std::string config_path = JoinPath(folder, kConfigFile);
+  REGROUP_ASSIGN_OR_RETURN(const Json config, ConfigIn(folder, kConfigFile));
+  REGROUP_ASSIGN_OR_RETURN(const SentinelSettings settings,
+                           ReadSentinelSettings(config, config_path));
+  REGROUP_ASSIGN_OR_RETURN(Sentinels sentinels, ResolveSentinels(settings, *model, config_path));
   if (FileExists(config_path)) {
-    REGROUP_ASSIGN_OR_RETURN(std::string config, ReadFile(config_path));
-    REGROUP_ASSIGN_OR_RETURN(sentinels, SentinelsOf(config, config_path));
-    files.emplace_back(kConfigFile, std::move(config));
+    REGROUP_ASSIGN_OR_RETURN(std::string text, ReadFile(config_path));
+    files.emplace_back(kConfigFile, std::move(text));
   }
   return std::shared_ptr<const Tokenizer>(
-      std::make_shared<T5Tokenizer>(std::move(model), sentinels, std::move(files)));
+      std::make_shared<T5Tokenizer>(std::move(model), std::move(sentinels), std::move(files)));
 }
 
 std::string Tokenizer::Fingerprint() const {
@@ -204,7 +215,9 @@ std::string Tokenizer::Fingerprint() const {
   return HashBytes(hashes);
 }
 
-bool HasTokenizer(const std::string& folder) { return FileExists(JoinPath(folder, kModelFile)); }
+bool HasTokenizer(const std::string& folder) {
+  return FileExists(JoinPath(folder, kModelFile)) || IsByteModel(folder);
+}
 
 absl::Status TrainTokenizer(const TokenizerTraining& training, const std::string& folder) {
   if (training.vocab_size < 4) {

@@ -145,7 +145,7 @@ TEST(TaskRows, AreCutToLengthsWithEosLast) {
 }
 
 TEST(TaskRows, NameUnknownReadersAndEmptyFiles) {
-  EXPECT_HAS(ErrorOf(Task("json", "{a}", "{b}"), "{}"), "did you mean \"jsonl\"?");
+  EXPECT_HAS(ErrorOf(Task("jsnl", "{a}", "{b}"), "{}"), "did you mean \"jsonl\"?");
   EXPECT_HAS(ErrorOf(Task("jsonl", "{a}", "{b}"), ""), "holds no rows");
   EXPECT_HAS(ErrorOf(Task("jsonl", "{a", "{b}"), "{}"), "task numbers: input: ");
 }
@@ -156,7 +156,7 @@ std::unique_ptr<ExampleStream> Stream(uint64_t seed) {
     rows[static_cast<size_t>(i)].example.input_ids = {i};
     rows[static_cast<size_t>(i)].example.target_ids = {i};
   }
-  return MakeTaskStream(std::move(rows), Json{{"k", 1}}, seed);
+  return MakeTaskStream(std::move(rows), Json{{"k", 1}}, seed, /*source_length=*/8);
 }
 
 Ids Take(ExampleStream& stream, int count) {

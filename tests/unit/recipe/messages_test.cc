@@ -234,6 +234,24 @@ TEST_F(RecipeMessages, AMetricOptionOfNoMetricOfTheTaskIsAProblem) {
   EXPECT_THAT(problems.list()[0].message, HasSubstr("option of bleu"));
 }
 
+TEST_F(RecipeMessages, FieldsOfATaskThatCannotActAreProblems) {
+  Write("t.yaml",
+        "name: t\ninput: \"{context} {question}\"\ntarget: \"{b}\"\nmetrics: [squad]\n"
+        "window: context\nfields: {booleans: [\"yes\"]}\n");
+  Problems problems;
+  ReadTaskFile(Path("t.yaml"), problems);
+  ASSERT_EQ(problems.list().size(), 2U);
+  EXPECT_THAT(problems.list()[0].place, HasSubstr("t.yaml:6: fields.booleans"));
+  EXPECT_THAT(problems.list()[1].place, HasSubstr("t.yaml:5: window"));
+  EXPECT_THAT(problems.list()[1].message,
+              HasSubstr("names context, expected the field with which input ends"));
+  Write("t.yaml", "name: t\ninput: \"{a}\"\ntarget: \"{b}\"\nmetrics: [squad]\nevidence: there\n");
+  Problems other;
+  ReadTaskFile(Path("t.yaml"), other);
+  ASSERT_EQ(other.list().size(), 1U);
+  EXPECT_THAT(other.list()[0].message, HasSubstr("has no effect"));
+}
+
 TEST_F(RecipeMessages, SetSaysWhatItCannotDo) {
   EXPECT_THAT(Messages(With("  p: {pretrain: {steps: 5}}\n"), {"stages.q.pretrain.steps=5"}),
               ElementsAre(HasSubstr("there is no stage \"q\"")));
