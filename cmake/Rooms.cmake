@@ -177,3 +177,4 @@ function(regroup_rooms)
 endfunction()
 
 include(Tests)
+include(Benchmarks)

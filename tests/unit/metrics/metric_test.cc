@@ -146,9 +146,12 @@ TEST(ScoreMetric, IntervalsHoldTheValueAndCarryEveryKey) {
 
 TEST(ComparePaired, NamesTheDifferenceOfEachValue) {
   const MetricInput system{{"x", "y", "z"}, {{"x"}, {"y"}, {"z"}}, {}};
-  const auto differences = ComparePaired("squad", system, {"x", "y", "wrong"}, {});
-  EXPECT_NEAR(differences->at("exact_match").difference, 100.0 / 3, 1e-9);
-  EXPECT_FALSE(ComparePaired("squad", system, {"x"}, {}).ok());
+  const MetricInput baseline{{"x", "y", "wrong"}, system.references, {}};
+  const auto result = ComparePaired("squad", system, baseline, {});
+  EXPECT_NEAR(result->paired.at("exact_match").difference, 100.0 / 3, 1e-9);
+  EXPECT_NEAR(result->baseline.values.at("exact_match"), 200.0 / 3, 1e-9);
+  EXPECT_EQ(result->resamples, 1000);
+  EXPECT_FALSE(ComparePaired("squad", system, {{"x"}, system.references, {}}, {}).ok());
 }
 
 TEST(ScoreMetric, RefusesInputThatCannotBeScored) {
@@ -196,6 +199,19 @@ TEST(MetricResultToJson, HasExactlyTheKeysOfTheContract) {
   EXPECT_EQ(keys("trivia_qa", 0), (Texts{"exact_match", "f1"}));
   EXPECT_EQ(keys("accuracy", 0), (Texts{"accuracy"}));
   EXPECT_EQ(keys("exact_match", 0), (Texts{"exact_match"}));
+}
+
+TEST(PairedResultToJson, HoldsBothSystemsAndEachDifference) {
+  const References references = {{"x"}, {"y"}};
+  MetricOptions options;
+  options.bootstrap = 20;
+  const auto result = ComparePaired("accuracy", {{"x", "y"}, references, {}},
+                                    {{"?", "!"}, references, {}}, options);
+  EXPECT_EQ(DumpJson(PairedResultToJson("accuracy", *result)),
+            R"({"accuracy":100.0,"interval":{"accuracy":[100.0,100.0]},)"
+            R"("baseline":{"accuracy":0.0,"interval":{"accuracy":[0.0,0.0]}},)"
+            R"("paired":{"accuracy":{"difference":100.0,"interval":[100.0,100.0],)"
+            R"("p_value":0.047619047619047616}},"resamples":20})");
 }
 
 TEST(MetricResultToJson, WritesIntervalsAsPairs) {
