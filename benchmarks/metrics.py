@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A thousand summaries of the length of CNN/DailyMail's, scored by metrics_bench and, where the pinned Python environment runs
-this script, by rouge_score and sacreBLEU in the same run. Prints the table of metrics.md beside it.
+this script, by rouge_score and sacreBLEU in the same run. Prints the table of docs/metrics.md.
 
   metrics.py BENCH    (build/release/bin/metrics_bench)
 """
@@ -46,9 +46,9 @@ def make_rows():
 def milliseconds(score):
     times = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         score()
-        times.append(1000 * (time.perf_counter() - begin))
+        times.append(1000 * (time.process_time() - begin))
     return statistics.median(times)
 
 

@@ -3,12 +3,6 @@
 
 namespace regroup {
 
-NgramBag LargerCounts(const NgramBag& a, const NgramBag& b) {
-  NgramBag larger;
-  std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(larger));
-  return larger;
-}
-
 std::vector<uint32_t> WordIds::Get(const std::vector<std::u32string_view>& words) {
   std::vector<uint32_t> ids;
   ids.reserve(words.size());

@@ -90,8 +90,8 @@ class TokenIds {
 // A text in the views that the measures need.
 struct Tokens {
   Sentence all;
-  std::vector<Sentence> sentences;  // non-empty lines; a line without tokens stays, empty
-  BagOf<uint64_t> unigrams, bigrams;
+  std::vector<Sentence> sentences;        // non-empty lines; a line without tokens stays, empty
+  std::array<BagOf<uint64_t>, 2> ngrams;  // unigrams, bigrams
 };
 
 Tokens Tokenize(const std::string& text, const RougeOptions& options, TokenIds& ids) {
@@ -103,8 +103,7 @@ Tokens Tokenize(const std::string& text, const RougeOptions& options, TokenIds& 
     tokens.all.insert(tokens.all.end(), tokens.sentences.back().begin(),
                       tokens.sentences.back().end());
   }
-  tokens.unigrams = CollectNgrams<uint64_t>(tokens.all, 1, kBitsPerWord);
-  tokens.bigrams = CollectNgrams<uint64_t>(tokens.all, 2, kBitsPerWord);
+  tokens.ngrams = CollectNgrams<2, uint64_t>(tokens.all, kBitsPerWord);
   return tokens;
 }
 
@@ -122,7 +121,7 @@ double RougeN(const BagOf<uint64_t>& reference, const BagOf<uint64_t>& predictio
 // Union of the subsequences of each reference sentence with all predicted ones; a token counts no
 // more often than either text holds it (ROUGE-1.5.5).
 double RougeLsum(const Tokens& reference, const Tokens& prediction) {
-  BagOf<uint64_t> hits;
+  Sentence hits;
   for (const Sentence& sentence : reference.sentences) {
     std::vector<bool> hit(sentence.size());
     for (const Sentence& candidate : prediction.sentences) MarkLcs(sentence, candidate, hit);
@@ -130,8 +129,8 @@ double RougeLsum(const Tokens& reference, const Tokens& prediction) {
       if (hit[i]) hits.push_back(sentence[i]);
     }
   }
-  std::sort(hits.begin(), hits.end());
-  return FMeasure(CountShared(hits, prediction.unigrams), reference.all.size(),
+  const auto unigrams = CollectNgrams<1, uint64_t>(hits, kBitsPerWord);
+  return FMeasure(CountShared(unigrams[0], prediction.ngrams[0]), reference.all.size(),
                   prediction.all.size());
 }
 
@@ -140,8 +139,8 @@ Scores Compare(const Tokens& reference, const Tokens& prediction) {
                                   prediction.all.size());
   // One sentence against one: the union is the subsequence itself.
   const bool single = reference.sentences.size() <= 1 && prediction.sentences.size() <= 1;
-  return {RougeN(reference.unigrams, prediction.unigrams),
-          RougeN(reference.bigrams, prediction.bigrams), rouge_l,
+  return {RougeN(reference.ngrams[0], prediction.ngrams[0]),
+          RougeN(reference.ngrams[1], prediction.ngrams[1]), rouge_l,
           single ? rouge_l : RougeLsum(reference, prediction)};
 }
 
