@@ -1,6 +1,6 @@
 """Makes strings_golden.json: scores of the rows that strings.py draws, under every metric and option.
 
-Run with the pinned Python environment:  python make_strings_golden.py   (about two minutes)
+Run with the pinned Python environment:  python make_strings_golden.py   (about half a minute)
 The rows are scored in blocks: BLEU and chrF as sacreBLEU's corpus score of a block, ROUGE (rouge_score), SQuAD, TriviaQA and
 exact match as the mean over its rows, so that a row that is off by 1e-4 moves its block by more than the test allows.
 """
