@@ -195,3 +195,4 @@ function(regroup_rooms)
 endfunction()
 
 include(Tests)
+include(Benchmarks)

@@ -12,11 +12,13 @@
 namespace regroup {
 namespace {
 
-constexpr int kOrders = 4;
+constexpr size_t kOrders = 4;
 constexpr int kBitsPerWord = 32;
 constexpr size_t kMatches = 2;           // index of the first match count in a row of statistics
 constexpr size_t kTotals = 2 + kOrders;  // index of the first total
-constexpr int64_t kWidth = 2 + 2 * kOrders;
+constexpr int64_t kWidth = 2 + 2 * static_cast<int64_t>(kOrders);
+
+using WordNgrams = std::array<BagOf<absl::uint128>, kOrders>;
 
 std::u32string Preprocess(const std::string& segment, const BleuOptions& options) {
   std::u32string text = DecodeUtf8(segment);
@@ -55,15 +57,15 @@ std::vector<double> RowStatistics(const std::string& prediction,
   const auto length = static_cast<int64_t>(hypothesis.size());
   row[0] = static_cast<double>(length);
   row[1] = static_cast<double>(ClosestLength(length, reference_ids));
-  for (int order = 1; order <= kOrders; ++order) {
-    NgramBag allowed;
-    for (const auto& ids : reference_ids) {
-      allowed = LargerCounts(allowed, CollectNgrams(ids, order, kBitsPerWord));
-    }
-    const NgramBag found = CollectNgrams(hypothesis, order, kBitsPerWord);
-    const auto index = static_cast<size_t>(order - 1);
-    row[kMatches + index] = static_cast<double>(CountShared(found, allowed));
-    row[kTotals + index] = static_cast<double>(found.size());
+  WordNgrams allowed = CollectNgrams<kOrders, absl::uint128>(reference_ids[0], kBitsPerWord);
+  for (size_t i = 1; i < reference_ids.size(); ++i) {
+    const WordNgrams more = CollectNgrams<kOrders, absl::uint128>(reference_ids[i], kBitsPerWord);
+    for (size_t n = 0; n < kOrders; ++n) allowed[n] = LargerCounts(allowed[n], more[n]);
+  }
+  const WordNgrams found = CollectNgrams<kOrders, absl::uint128>(hypothesis, kBitsPerWord);
+  for (size_t n = 0; n < kOrders; ++n) {
+    row[kMatches + n] = static_cast<double>(CountShared(found[n], allowed[n]));
+    row[kTotals + n] = static_cast<double>(found[n].size());
   }
   return row;
 }

@@ -59,22 +59,27 @@ std::u32string SubstitutePairs(std::u32string_view text, First first, Second sec
   return out;
 }
 
-void ReplaceAll(std::u32string& text, std::u32string_view from, std::u32string_view to) {
-  for (size_t at = text.find(from); at != std::u32string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
+// str.replace(from, to).
+std::u32string ReplaceAll(std::u32string text, std::u32string_view from, std::u32string_view to) {
+  size_t found = text.find(from);
+  if (found == std::u32string::npos) return text;
+  std::u32string out;
+  size_t at = 0;
+  for (; found != std::u32string::npos; found = text.find(from, at)) {
+    out.append(text, at, found - at).append(to);
+    at = found + from.size();
   }
+  return out.append(text, at);
 }
 
 std::u32string Tokenize13a(std::u32string_view segment) {
-  std::u32string text(segment);
-  ReplaceAll(text, U"<skipped>", U"");
-  ReplaceAll(text, U"-\n", U"");
-  ReplaceAll(text, U"\n", U" ");
-  ReplaceAll(text, U"&quot;", U"\"");
-  ReplaceAll(text, U"&amp;", U"&");
-  ReplaceAll(text, U"&lt;", U"<");
-  ReplaceAll(text, U"&gt;", U">");
+  std::u32string text = ReplaceAll(std::u32string(segment), U"<skipped>", U"");
+  text = ReplaceAll(std::move(text), U"-\n", U"");
+  text = ReplaceAll(std::move(text), U"\n", U" ");
+  text = ReplaceAll(std::move(text), U"&quot;", U"\"");
+  text = ReplaceAll(std::move(text), U"&amp;", U"&");
+  text = ReplaceAll(std::move(text), U"&lt;", U"<");
+  text = ReplaceAll(std::move(text), U"&gt;", U">");
   text = SurroundEach(U" " + text + U" ", Is13aSymbol);
   text = SubstitutePairs(text, IsNotAsciiDigit, IsPeriodOrComma, true);
   text = SubstitutePairs(text, IsPeriodOrComma, IsNotAsciiDigit, false);

@@ -45,17 +45,6 @@ std::vector<std::vector<double>> ByValue(const std::vector<std::vector<double>>&
   return by_value;
 }
 
-// Of the resampled differences, moved to mean 0, the share further out than the one observed; never
-// exactly 0.
-double TwoSidedP(const std::vector<double>& differences, double observed) {
-  const auto count = static_cast<double>(differences.size());
-  const double mean = std::accumulate(differences.begin(), differences.end(), 0.0) / count;
-  const auto beyond = std::count_if(differences.begin(), differences.end(), [&](double d) {
-    return std::abs(d - mean) > std::abs(observed);
-  });
-  return (static_cast<double>(beyond) + 1) / (count + 1);
-}
-
 }  // namespace
 
 std::vector<double> SumRows(const StatTable& table) {
@@ -87,6 +76,15 @@ std::vector<Interval> BootstrapIntervals(const StatTable& table, const Aggregate
   return intervals;
 }
 
+double PairedPValue(const std::vector<double>& differences, double observed) {
+  double mean = 0;
+  for (const double d : differences) mean += std::abs(d) / static_cast<double>(differences.size());
+  const auto as_large = std::count_if(differences.begin(), differences.end(), [&](double d) {
+    return std::abs(d) - mean >= std::abs(observed);
+  });
+  return static_cast<double>(as_large + 1) / static_cast<double>(differences.size() + 1);
+}
+
 std::vector<PairedDifference> PairedBootstrap(const StatTable& system, const StatTable& baseline,
                                               const Aggregate& aggregate, int samples,
                                               uint64_t seed) {
@@ -105,8 +103,9 @@ std::vector<PairedDifference> PairedBootstrap(const StatTable& system, const Sta
   std::vector<PairedDifference> result;
   for (const auto& values : ByValue(by_sample)) {
     const double observed = of_system[result.size()] - of_baseline[result.size()];
-    result.push_back(
-        {observed, {Quantile(values, kLow), Quantile(values, kHigh)}, TwoSidedP(values, observed)});
+    result.push_back({observed,
+                      {Quantile(values, kLow), Quantile(values, kHigh)},
+                      PairedPValue(values, observed)});
   }
   return result;
 }

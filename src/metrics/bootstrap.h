@@ -43,9 +43,15 @@ std::vector<Interval> BootstrapIntervals(const StatTable& table, const Aggregate
 struct PairedDifference {
   double difference = 0;  // system - baseline, over all rows
   Interval interval;      // 95% percentile interval of the difference
-  double p_value = 1;     // two-sided: share of centred resampled differences at least as large
-                          // (sacreBLEU's estimate)
+  double p_value = 1;     // chance of so large a difference between equal systems
 };
+
+// (1 + c) / (1 + samples), where c counts the resampled differences d with |d| - mean of all |d| >=
+// |observed|: the paired bootstrap test of sacreBLEU 2.6 (significance.py), after Riezler and
+// Maxwell 2005, "On some pitfalls in automatic evaluation and significance testing for MT". Ties
+// count here, so that a system against itself has p = 1; sacreBLEU leaves them out and gives it
+// 1 / (1 + samples). Where one system is clearly ahead this is the one-sided tail.
+double PairedPValue(const std::vector<double>& differences, double observed);
 
 // Both tables hold the same rows in the same order; each resample draws the same rows from both
 // (Koehn 2004).

@@ -12,12 +12,12 @@
 namespace regroup {
 namespace {
 
-constexpr int kOrders = 6;
+constexpr size_t kOrders = 6;
 constexpr int kBitsPerCharacter = 21;
 constexpr double kBetaSquared = 4;
-constexpr int64_t kWidth = 3 * kOrders;
+constexpr int64_t kWidth = 3 * static_cast<int64_t>(kOrders);
 
-using CharacterNgrams = std::array<NgramBag, kOrders>;
+using CharacterNgrams = std::array<BagOf<absl::uint128>, kOrders>;
 
 CharacterNgrams Collect(const std::string& segment, bool lowercase) {
   std::u32string text = DecodeUtf8(segment);
@@ -25,11 +25,7 @@ CharacterNgrams Collect(const std::string& segment, bool lowercase) {
   std::vector<uint32_t> characters;
   std::copy_if(text.begin(), text.end(), std::back_inserter(characters),
                [](char32_t c) { return !IsSpace(c); });
-  CharacterNgrams bags;
-  for (int n = 1; n <= kOrders; ++n) {
-    bags[static_cast<size_t>(n - 1)] = CollectNgrams(characters, n, kBitsPerCharacter);
-  }
-  return bags;
+  return CollectNgrams<kOrders, absl::uint128>(characters, kBitsPerCharacter);
 }
 
 std::vector<double> Compare(const CharacterNgrams& hypothesis, const CharacterNgrams& reference) {

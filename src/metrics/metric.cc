@@ -75,11 +75,9 @@ void AddDetails(const std::string& metric, const MetricInput& input, const Metri
     result.notes["signature"] = ChrfSignature(input.references, options.lowercase);
 }
 
-}  // namespace
-
-absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric, const MetricInput& input,
-                                         const MetricOptions& options) {
-  REGROUP_ASSIGN_OR_RETURN(const ScoredRows rows, CheckAndScoreRows(metric, input, options));
+// The values of `rows`, with intervals when options.bootstrap asks for them.
+MetricResult ResultOf(const std::string& metric, const ScoredRows& rows, const MetricInput& input,
+                      const MetricOptions& options) {
   const std::vector<double> sums = SumRows(rows.table);
   const std::vector<double> values = rows.aggregate(sums, rows.table.rows());
   MetricResult result;
@@ -93,6 +91,16 @@ absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric, const Metric
   return result;
 }
 
+Json IntervalToJson(const Interval& interval) { return {interval.first, interval.second}; }
+
+}  // namespace
+
+absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric, const MetricInput& input,
+                                         const MetricOptions& options) {
+  REGROUP_ASSIGN_OR_RETURN(const ScoredRows rows, CheckAndScoreRows(metric, input, options));
+  return ResultOf(metric, rows, input, options);
+}
+
 absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric,
                                          const std::vector<std::string>& predictions,
                                          const std::vector<std::vector<std::string>>& references,
@@ -100,18 +108,21 @@ absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric,
   return ScoreMetric(metric, MetricInput{predictions, references, {}}, options);
 }
 
-absl::StatusOr<std::map<std::string, PairedDifference>> ComparePaired(
-    const std::string& metric, const MetricInput& system, const std::vector<std::string>& baseline,
-    const MetricOptions& options) {
-  const MetricInput other{baseline, system.references, {}};
+absl::StatusOr<PairedResult> ComparePaired(const std::string& metric, const MetricInput& system,
+                                           const MetricInput& baseline,
+                                           const MetricOptions& options) {
   REGROUP_ASSIGN_OR_RETURN(const ScoredRows rows, CheckAndScoreRows(metric, system, options));
-  REGROUP_ASSIGN_OR_RETURN(const ScoredRows other_rows, CheckAndScoreRows(metric, other, options));
-  const int samples = options.bootstrap > 0 ? options.bootstrap : kDefaultResamples;
+  REGROUP_ASSIGN_OR_RETURN(const ScoredRows others, CheckAndScoreRows(metric, baseline, options));
+  REGROUP_CHECK(system.references == baseline.references, "two systems on different rows");
+  const int resamples = options.bootstrap > 0 ? options.bootstrap : kDefaultResamples;
+  PairedResult result{ResultOf(metric, rows, system, options),
+                      ResultOf(metric, others, baseline, options),
+                      {},
+                      resamples};
   const auto compared =
-      PairedBootstrap(rows.table, other_rows.table, rows.aggregate, samples, options.seed);
-  std::map<std::string, PairedDifference> differences;
-  for (size_t i = 0; i < compared.size(); ++i) differences[rows.names[i]] = compared[i];
-  return differences;
+      PairedBootstrap(rows.table, others.table, rows.aggregate, resamples, options.seed);
+  for (size_t i = 0; i < compared.size(); ++i) result.paired[rows.names[i]] = compared[i];
+  return result;
 }
 
 Json MetricResultToJson(const std::string& metric, const MetricResult& result) {
@@ -124,12 +135,25 @@ Json MetricResultToJson(const std::string& metric, const MetricResult& result) {
   }
   if (!result.interval.empty()) {
     Json intervals = Json::object();
-    for (const std::string& key : MetricKeys(metric)) {
-      const Interval& interval = result.interval.at(key);
-      intervals[key] = {interval.first, interval.second};
-    }
+    for (const std::string& key : MetricKeys(metric))
+      intervals[key] = IntervalToJson(result.interval.at(key));
     json["interval"] = intervals;
   }
+  return json;
+}
+
+Json PairedResultToJson(const std::string& metric, const PairedResult& result) {
+  Json json = MetricResultToJson(metric, result.system);
+  json["baseline"] = MetricResultToJson(metric, result.baseline);
+  Json paired = Json::object();
+  for (const std::string& key : MetricKeys(metric)) {
+    const PairedDifference& of_key = result.paired.at(key);
+    paired[key] = {{"difference", of_key.difference},
+                   {"interval", IntervalToJson(of_key.interval)},
+                   {"p_value", of_key.p_value}};
+  }
+  json["paired"] = paired;
+  json["resamples"] = result.resamples;
   return json;
 }
 

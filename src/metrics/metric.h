@@ -39,13 +39,23 @@ absl::StatusOr<MetricResult> ScoreMetric(const std::string& metric,
                                          const std::vector<std::vector<std::string>>& references,
                                          const MetricOptions& options);
 
-// By value: prediction sets `system` and `baseline` of the same rows, whether their difference is
-// more than chance. options.bootstrap = 0 means 1000 resamples.
-absl::StatusOr<std::map<std::string, PairedDifference>> ComparePaired(
-    const std::string& metric, const MetricInput& system, const std::vector<std::string>& baseline,
-    const MetricOptions& options);
+// Two systems on the same rows.
+struct PairedResult {
+  MetricResult system, baseline;
+  std::map<std::string, PairedDifference> paired;  // of each value
+  int resamples = 0;
+};
 
-// What `regroup metrics --json` prints.
+// Whether the difference between two systems is more than chance (paired bootstrap). Both have the
+// same references in the same order. options.bootstrap = 0 means 1000 resamples, as in sacreBLEU.
+absl::StatusOr<PairedResult> ComparePaired(const std::string& metric, const MetricInput& system,
+                                           const MetricInput& baseline,
+                                           const MetricOptions& options);
+
+// What `regroup metrics --json` prints: {value: number, ...}; a comparison has besides "baseline":
+// the same of the other system, "paired": {value: {"difference", "interval", "p_value"}},
+// "resamples".
 Json MetricResultToJson(const std::string& metric, const MetricResult& result);
+Json PairedResultToJson(const std::string& metric, const PairedResult& result);
 
 }  // namespace regroup

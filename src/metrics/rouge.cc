@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+#include <string_view>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_replace.h"
@@ -11,7 +11,6 @@
 #include "metrics/lcs.h"
 #include "metrics/ngrams.h"
 #include "metrics/porter_stemmer.h"
-#include "metrics/unicode.h"
 
 namespace regroup {
 namespace {
@@ -23,25 +22,63 @@ constexpr int64_t kWidth = 4;
 using Sentence = std::vector<uint32_t>;
 using Scores = std::array<double, kWidth>;
 
+// How many bytes at `at` stand for `letter` once the text is in lower case; 0 where no letter a-z
+// or digit begins. Beside ASCII, two code points have such a letter in their lower case.
+size_t LetterAt(std::string_view text, size_t at, char& letter) {
+  const char c = text[at];
+  letter = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  if ((letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9')) return 1;
+  if (static_cast<unsigned char>(c) < 0x80) return 0;
+  const std::string_view rest = text.substr(at);
+  letter = 'k';
+  return rest.starts_with("\u212A") ? 3 : 0;  // the Kelvin sign
+}
+
+// Calls `use` with every run of letters and digits.
+template <typename Use>
+void ForEachToken(std::string_view text, Use use) {
+  constexpr std::string_view kDottedI = "\u0130";  // in lower case an i and a combining dot
+  std::string token;
+  const auto finish = [&] {
+    if (!token.empty()) use(token);
+    token.clear();
+  };
+  for (size_t at = 0; at < text.size();) {
+    char letter = 0;
+    const size_t bytes = LetterAt(text, at, letter);
+    if (bytes > 0) {
+      token.push_back(letter);
+    } else {
+      if (text.substr(at).starts_with(kDottedI)) token.push_back('i');
+      finish();
+    }
+    at += std::max<size_t>(bytes, 1);
+  }
+  finish();
+}
+
+std::string StemOf(const std::string& token, bool stemmer) {
+  return stemmer && token.size() > kStemLongerThan ? PorterStem(token) : token;
+}
+
 // Numbers for tokens, and their stems remembered: natural text repeats its words.
 class TokenIds {
  public:
   explicit TokenIds(bool stemmer) : stemmer_(stemmer) {}
 
-  Sentence Get(const std::string& text) {
+  Sentence Get(std::string_view text) {
     Sentence ids;
-    for (std::string& token : RougeTokens(text, false)) ids.push_back(Id(std::move(token)));
+    ForEachToken(text, [&](const std::string& token) { ids.push_back(Id(token)); });
     return ids;
   }
 
  private:
-  uint32_t Id(std::string token) {
+  uint32_t Id(const std::string& token) {
     const auto known = by_token_.find(token);
     if (known != by_token_.end()) return known->second;
-    const std::string stem = stemmer_ && token.size() > kStemLongerThan ? PorterStem(token) : token;
     const auto next = static_cast<uint32_t>(by_stem_.size());
-    const uint32_t id = by_stem_.try_emplace(stem, next).first->second;
-    by_token_.emplace(std::move(token), id);
+    const uint32_t id = by_stem_.try_emplace(StemOf(token, stemmer_), next).first->second;
+    by_token_.emplace(token, id);
     return id;
   }
 
@@ -50,23 +87,23 @@ class TokenIds {
   absl::flat_hash_map<std::string, uint32_t> by_stem_;
 };
 
-// A text in the two views that the measures need.
+// A text in the views that the measures need.
 struct Tokens {
   Sentence all;
-  std::vector<Sentence>
-      sentences;  // non-empty lines; a line without tokens stays as an empty sentence
+  std::vector<Sentence> sentences;        // non-empty lines; a line without tokens stays, empty
+  std::array<BagOf<uint64_t>, 2> ngrams;  // unigrams, bigrams
 };
 
 Tokens Tokenize(const std::string& text, const RougeOptions& options, TokenIds& ids) {
   const std::string split =
       options.sentence_split_dot ? absl::StrReplaceAll(text, {{" . ", " .\n"}}) : text;
   Tokens tokens;
-  for (const std::string& line :
-       std::vector<std::string>(absl::StrSplit(split, '\n', absl::SkipEmpty()))) {
-    tokens.sentences.push_back(ids.Get(line));
+  for (const absl::string_view line : absl::StrSplit(split, '\n', absl::SkipEmpty())) {
+    tokens.sentences.push_back(ids.Get({line.data(), line.size()}));
     tokens.all.insert(tokens.all.end(), tokens.sentences.back().begin(),
                       tokens.sentences.back().end());
   }
+  tokens.ngrams = CollectNgrams<2, uint64_t>(tokens.all, kBitsPerWord);
   return tokens;
 }
 
@@ -77,36 +114,24 @@ double FMeasure(int64_t hits, size_t in_reference, size_t in_prediction) {
   return 2 * precision * recall / (precision + recall);
 }
 
-double RougeN(const Tokens& reference, const Tokens& prediction, int order) {
-  const NgramBag expected = CollectNgrams(reference.all, order, kBitsPerWord);
-  const NgramBag found = CollectNgrams(prediction.all, order, kBitsPerWord);
-  return FMeasure(CountShared(expected, found), expected.size(), found.size());
-}
-
-absl::flat_hash_map<uint32_t, int64_t> CountTokens(const Sentence& tokens) {
-  absl::flat_hash_map<uint32_t, int64_t> counts;
-  for (const uint32_t token : tokens) ++counts[token];
-  return counts;
+double RougeN(const BagOf<uint64_t>& reference, const BagOf<uint64_t>& prediction) {
+  return FMeasure(CountShared(reference, prediction), reference.size(), prediction.size());
 }
 
 // Union of the subsequences of each reference sentence with all predicted ones; a token counts no
 // more often than either text holds it (ROUGE-1.5.5).
 double RougeLsum(const Tokens& reference, const Tokens& prediction) {
-  auto left_in_reference = CountTokens(reference.all);
-  auto left_in_prediction = CountTokens(prediction.all);
-  int64_t hits = 0;
+  Sentence hits;
   for (const Sentence& sentence : reference.sentences) {
     std::vector<bool> hit(sentence.size());
     for (const Sentence& candidate : prediction.sentences) MarkLcs(sentence, candidate, hit);
     for (size_t i = 0; i < sentence.size(); ++i) {
-      if (!hit[i] || left_in_reference[sentence[i]] == 0 || left_in_prediction[sentence[i]] == 0)
-        continue;
-      --left_in_reference[sentence[i]];
-      --left_in_prediction[sentence[i]];
-      ++hits;
+      if (hit[i]) hits.push_back(sentence[i]);
     }
   }
-  return FMeasure(hits, reference.all.size(), prediction.all.size());
+  const auto unigrams = CollectNgrams<1, uint64_t>(hits, kBitsPerWord);
+  return FMeasure(CountShared(unigrams[0], prediction.ngrams[0]), reference.all.size(),
+                  prediction.all.size());
 }
 
 Scores Compare(const Tokens& reference, const Tokens& prediction) {
@@ -114,7 +139,8 @@ Scores Compare(const Tokens& reference, const Tokens& prediction) {
                                   prediction.all.size());
   // One sentence against one: the union is the subsequence itself.
   const bool single = reference.sentences.size() <= 1 && prediction.sentences.size() <= 1;
-  return {RougeN(reference, prediction, 1), RougeN(reference, prediction, 2), rouge_l,
+  return {RougeN(reference.ngrams[0], prediction.ngrams[0]),
+          RougeN(reference.ngrams[1], prediction.ngrams[1]), rouge_l,
           single ? rouge_l : RougeLsum(reference, prediction)};
 }
 
@@ -122,20 +148,7 @@ Scores Compare(const Tokens& reference, const Tokens& prediction) {
 
 std::vector<std::string> RougeTokens(const std::string& text, bool stemmer) {
   std::vector<std::string> tokens;
-  std::string token;
-  const auto finish = [&] {
-    if (token.empty()) return;
-    tokens.push_back(stemmer && token.size() > kStemLongerThan ? PorterStem(token) : token);
-    token.clear();
-  };
-  for (const char32_t c : Lower(DecodeUtf8(text))) {
-    if ((c >= U'a' && c <= U'z') || (c >= U'0' && c <= U'9')) {
-      token.push_back(static_cast<char>(c));
-    } else {
-      finish();
-    }
-  }
-  finish();
+  ForEachToken(text, [&](const std::string& token) { tokens.push_back(StemOf(token, stemmer)); });
   return tokens;
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "metrics/unicode_additions.h"
+
 namespace regroup {
 namespace {
 
@@ -27,7 +29,13 @@ size_t DecodeOne(std::string_view utf8, size_t at, char32_t& c) {
   return length > 0 ? static_cast<size_t>(length) : 0;
 }
 
+// The property Cased: letters with case, and Other_Lowercase and Other_Uppercase of PropList.txt as
+// far as they are not Case_Ignorable.
 bool IsCased(char32_t c) {
+  constexpr CodePointRange kOtherCased[] = {
+      {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2160, 0x217F},  {0x24B6, 0x24E9},
+      {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+  if (IsInRanges(kOtherCased, c)) return true;
   const auto category = Category(c);
   return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
          category == UTF8PROC_CATEGORY_LT;
@@ -118,17 +126,20 @@ bool IsSpace(char32_t c) {
 
 bool IsPunctuation(char32_t c) {
   const auto category = Category(c);
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+  return (category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO) ||
+         IsInRanges(kNewPunctuation, c);
 }
 
 bool IsSymbol(char32_t c) {
   const auto category = Category(c);
-  return category >= UTF8PROC_CATEGORY_SM && category <= UTF8PROC_CATEGORY_SO;
+  return (category >= UTF8PROC_CATEGORY_SM && category <= UTF8PROC_CATEGORY_SO) ||
+         IsInRanges(kNewSymbol, c);
 }
 
 bool IsNumber(char32_t c) {
   const auto category = Category(c);
-  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+  return (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO) ||
+         IsInRanges(kNewNumber, c);
 }
 
 bool IsWord(char32_t c) {

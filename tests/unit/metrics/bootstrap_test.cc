@@ -59,6 +59,13 @@ std::pair<StatTable, StatTable> TwoSystems(int more) {
   return {system, baseline};
 }
 
+TEST(PairedPValue, CountsDifferencesBeyondTheirMeanAndOneMore) {
+  // |d| - 2: -1, 0, 1, 0, 0; as large as 1: one of five.
+  EXPECT_DOUBLE_EQ(PairedPValue({1, 2, -3, 2, -2}, -1), 2.0 / 6);
+  EXPECT_DOUBLE_EQ(PairedPValue({1, 2, -3, 2, -2}, 1.5), 1.0 / 6);
+  EXPECT_DOUBLE_EQ(PairedPValue({0, 0, 0}, 0), 1);
+}
+
 TEST(PairedBootstrap, SeesASmallDifferenceThatUnpairedIntervalsHide) {
   const auto [system, baseline] = TwoSystems(12);
   const Interval a = BootstrapIntervals(system, MeanPercent, kSamples, 3).front();
@@ -78,6 +85,7 @@ TEST(PairedBootstrap, FindsNothingBetweenASystemAndItself) {
   const PairedDifference paired = PairedBootstrap(table, table, MeanPercent, 100, 3).front();
   EXPECT_EQ(paired.difference, 0);
   EXPECT_EQ(paired.interval, Interval(0, 0));
+  EXPECT_EQ(paired.p_value, 1);
 }
 
 TEST(PairedBootstrap, CallsANoisyTieNoDifference) {

@@ -113,6 +113,37 @@ TEST(Answers, AMissingPredictionIsWrongAlsoWhereAnEmptyOneWouldBeRight) {
   EXPECT_FALSE(ScoreMetric("bleu", missing, {}).ok());
 }
 
+// Figures that the test suites of the reference scorers state: sacreBLEU's test_bleu, T5's
+// metrics_test.
+TEST(PublishedFigures, OfSacreBleusSuiteForThreeSegmentsWithTwoReferences) {
+  const Texts predictions = {"The dog bit the man.", "It wasn't surprising.",
+                             "The man had just bitten him."};
+  const References references = {{"The dog bit the man.", "The dog had bit the man."},
+                                 {"It was not unexpected.", "No one was surprised."},
+                                 {"The man bit him first.", "The man had bitten the dog."}};
+  const std::map<std::string, double> expected = {
+      {"13a", 48.530827}, {"none", 49.1919566}, {"intl", 43.91623493}};
+  for (const auto& [tokenize, score] : expected) {
+    MetricOptions options;
+    options.tokenize = tokenize;
+    EXPECT_NEAR(Value("bleu", predictions, references, options), score, 1e-6) << tokenize;
+  }
+  EXPECT_EQ(Value("bleu", {"", "", ""}, references), 0);
+}
+
+TEST(PublishedFigures, OfT5sSuiteForAnswers) {
+  const References answers = {
+      {"big moose", "hippo"}, {"correct1"}, {"correct2.1", "correct2.2"}, {"a", "b"}};
+  const Texts found = {"\u2018a big  Moose!\u2018", "wrong", "correct2.2", "c"};
+  const auto squad = Values("squad", found, answers);
+  EXPECT_NEAR(squad.at("exact_match"), 25, 1e-9);
+  EXPECT_NEAR(squad.at("f1"), 35, 1e-9);
+  const auto trivia = Values("trivia_qa", found, answers);
+  EXPECT_NEAR(trivia.at("exact_match"), 50, 1e-9);
+  EXPECT_NEAR(trivia.at("f1"), 50, 1e-9);
+  EXPECT_NEAR(Value("squad", {"abd"}, {{"abc abd", "$$$$"}}), 200.0 / 3, 1e-9);
+}
+
 TEST(Unicode, LowerCaseKnowsTheContextOfSigmaAndTheDottedI) {
   EXPECT_EQ(Lower(U"ΟΔΟΣ ΣΑΣ' ΑΣ'Α Σ"), U"οδος σας' ασ'α σ");
   EXPECT_EQ(Lower(U"\u0130A"), U"i\u0307a");
@@ -146,9 +177,12 @@ TEST(ScoreMetric, IntervalsHoldTheValueAndCarryEveryKey) {
 
 TEST(ComparePaired, NamesTheDifferenceOfEachValue) {
   const MetricInput system{{"x", "y", "z"}, {{"x"}, {"y"}, {"z"}}, {}};
-  const auto differences = ComparePaired("squad", system, {"x", "y", "wrong"}, {});
-  EXPECT_NEAR(differences->at("exact_match").difference, 100.0 / 3, 1e-9);
-  EXPECT_FALSE(ComparePaired("squad", system, {"x"}, {}).ok());
+  const MetricInput baseline{{"x", "y", "wrong"}, system.references, {}};
+  const auto result = ComparePaired("squad", system, baseline, {});
+  EXPECT_NEAR(result->paired.at("exact_match").difference, 100.0 / 3, 1e-9);
+  EXPECT_NEAR(result->baseline.values.at("exact_match"), 200.0 / 3, 1e-9);
+  EXPECT_EQ(result->resamples, 1000);
+  EXPECT_FALSE(ComparePaired("squad", system, {{"x"}, system.references, {}}, {}).ok());
 }
 
 TEST(ScoreMetric, RefusesInputThatCannotBeScored) {
@@ -196,6 +230,19 @@ TEST(MetricResultToJson, HasExactlyTheKeysOfTheContract) {
   EXPECT_EQ(keys("trivia_qa", 0), (Texts{"exact_match", "f1"}));
   EXPECT_EQ(keys("accuracy", 0), (Texts{"accuracy"}));
   EXPECT_EQ(keys("exact_match", 0), (Texts{"exact_match"}));
+}
+
+TEST(PairedResultToJson, HoldsBothSystemsAndEachDifference) {
+  const References references = {{"x"}, {"y"}};
+  MetricOptions options;
+  options.bootstrap = 20;
+  const auto result = ComparePaired("accuracy", {{"x", "y"}, references, {}},
+                                    {{"?", "!"}, references, {}}, options);
+  EXPECT_EQ(DumpJson(PairedResultToJson("accuracy", *result)),
+            R"({"accuracy":100.0,"interval":{"accuracy":[100.0,100.0]},)"
+            R"("baseline":{"accuracy":0.0,"interval":{"accuracy":[0.0,0.0]}},)"
+            R"("paired":{"accuracy":{"difference":100.0,"interval":[100.0,100.0],)"
+            R"("p_value":0.047619047619047616}},"resamples":20})");
 }
 
 TEST(MetricResultToJson, WritesIntervalsAsPairs) {
