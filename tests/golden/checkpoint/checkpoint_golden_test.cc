@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "checkpoint/hf_folder.h"
 #include "checkpoint/tensor_file.h"
@@ -36,6 +37,22 @@ TEST(CheckpointGolden, FoldersOfTransformersAreReadAsTransformersReadsThem) {
           << name << " " << key;
     }
   }
+}
+
+// The same weights in another file are the same weights: archive, legacy format with transposed
+// matrices, shards. The control: two models are not.
+TEST(CheckpointGolden, PickledWeightsAreTheSameBitsAsSafetensors) {
+  const std::pair<const char*, const char*> pairs[] = {
+      {"v1_0_archive", "v1_0"},
+      {"v1_1_legacy", "v1_1"},
+      {"v1_1_bf16_pickled_shards", "v1_1_bf16_shards"}};
+  for (const auto& [pickled, safe] : pairs) {
+    const HfModel model = MustLoad(pickled);
+    EXPECT_EQ(HashWeights(model.weights), HashWeights(MustLoad(safe).weights)) << pickled;
+    EXPECT_EQ(model.config, LoadHfConfig(JoinPath(REGROUP_GOLDEN_DIR, pickled)).value());
+    for (const auto& [name, tensor] : model.weights) EXPECT_TRUE(tensor.is_contiguous()) << name;
+  }
+  EXPECT_NE(HashWeights(MustLoad("v1_0_archive").weights), HashWeights(MustLoad("v1_1").weights));
 }
 
 // The control: transformers 5 writes tie_word_embeddings true for a T5 1.1; a reader that trusted
