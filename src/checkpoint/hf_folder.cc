@@ -2,14 +2,17 @@
 // tensor is an error.
 #include "checkpoint/hf_folder.h"
 
+#include <ATen/ATen.h>
+
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/tensor_file.h"
+#include "checkpoint/weight_files.h"
 #include "core/files.h"
-#include "formats/safetensors.h"
 
 namespace regroup {
 namespace {
@@ -21,66 +24,10 @@ constexpr char kAliases[2][32] = {"encoder.embed_tokens.weight", "decoder.embed_
 constexpr char kUnusedBias[] =
     "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
-struct WeightFiles {
-  std::vector<std::string> paths;
-  Json weight_map;    // of the index: tensor -> file; null for a single file
-  std::string place;  // what an error about names points at
-};
-
-absl::StatusOr<WeightFiles> ReadShardIndex(const std::string& folder, const std::string& index) {
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(index));
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
-    return UserError(index, "expected an object with \"weight_map\": {tensor: file}");
-  }
-  WeightFiles files{{}, json["weight_map"], index};
-  std::set<std::string> names;
-  for (const auto& [tensor, file] : files.weight_map.items()) {
-    const std::string name = file.is_string() ? file.get<std::string>() : "";
-    if (name.empty() || name.find('/') != std::string::npos) {
-      return UserError(index, absl::StrCat("weight_map: ", tensor,
-                                           ": expected the name of a file in this folder"));
-    }
-    names.insert(name);
-  }
-  for (const std::string& name : names) files.paths.push_back(JoinPath(folder, name));
-  return files;
-}
-
-absl::StatusOr<WeightFiles> FindWeightFiles(const std::string& folder) {
-  const std::string single = JoinPath(folder, "model.safetensors");
-  if (FileExists(single)) return WeightFiles{{single}, nullptr, single};
-  const std::string index = JoinPath(folder, "model.safetensors.index.json");
-  if (FileExists(index)) return ReadShardIndex(folder, index);
-  if (FileExists(JoinPath(folder, "pytorch_model.bin"))) {
-    return UserError(folder,
-                     "holds pytorch_model.bin only; model.safetensors was expected. Load it with "
-                     "transformers and "
-                     "save it with save_pretrained(..., safe_serialization=True)");
-  }
-  return UserError(folder,
-                   "no model.safetensors and no model.safetensors.index.json; a Hugging Face T5 "
-                   "folder was expected");
-}
-
-absl::StatusOr<StateDict> ReadWeights(const WeightFiles& files) {
-  StateDict all;
-  for (const std::string& path : files.paths) {
-    REGROUP_ASSIGN_OR_RETURN(StateDict part, ReadTensorFile(path));
-    for (auto& [name, tensor] : part) {
-      const bool listed = files.weight_map.is_null() || (files.weight_map.contains(name) &&
-                                                         files.weight_map[name] == BaseName(path));
-      if (!listed)
-        return UserError(path,
-                         absl::StrCat("holds ", name, ", which the index does not place here"));
-      all[name] = tensor;
-    }
-  }
-  return all;
-}
-
 // Removes what other software stores beside the table: aliases of the embedding and the unused
 // bias.
-absl::Status DropAliases(StateDict& weights, const std::string& place) {
+void DropAliases(FolderWeights& all) {
+  StateDict& weights = all.tensors;
   weights.erase(kUnusedBias);
   for (const char* alias : kAliases) {
     const auto found = weights.find(alias);
@@ -89,11 +36,10 @@ absl::Status DropAliases(StateDict& weights, const std::string& place) {
     weights.erase(found);
     const auto [shared, first] = weights.emplace(kShared, tensor);
     if (!first && !SameBits(shared->second, tensor)) {
-      return UserError(place,
-                       absl::StrCat(alias, ": differs from ", kShared, "; a T5 has one embedding"));
+      all.problems.push_back(
+          absl::StrCat(alias, ": differs from ", kShared, "; a T5 has one embedding"));
     }
   }
-  return absl::OkStatus();
 }
 
 // The tensors have the last word on tying. A head equal to the embedding is an alias unless the
@@ -112,43 +58,54 @@ void DecideTying(const Json& json, StateDict& weights, T5Config& config) {
   if (has_own && config.family != "t5" && !says_scaled) config.scale_decoder_outputs = false;
 }
 
-absl::Status CheckSlots(const T5Config& config, const StateDict& weights,
+// What is wrong with the tensor that should fill the slot, or "".
+std::string SlotProblem(const TensorSpec& spec, const FolderWeights& all) {
+  const auto found = all.tensors.find(spec.name);
+  if (found == all.tensors.end()) {
+    if (all.reported.contains(spec.name)) return "";
+    return absl::StrCat("missing: ", spec.name, " ", ShapeText(spec.shape));
+  }
+  if (found->second.sizes() != at::IntArrayRef(spec.shape)) {
+    return absl::StrCat("wrong shape: ", spec.name, ": found ",
+                        ShapeText(found->second.sizes().vec()), ", config.json expects ",
+                        ShapeText(spec.shape));
+  }
+  if (found->second.is_floating_point()) return "";
+  return absl::StrCat("wrong type: ", spec.name, ": expected F32, F16, BF16 or F64");
+}
+
+absl::Status ListProblems(const std::vector<std::string>& problems, const std::string& place) {
+  if (problems.empty()) return absl::OkStatus();
+  return UserError(place, absl::StrCat("the weights are incomplete or do not fit config.json (",
+                                       problems.size(), "):\n  ", absl::StrJoin(problems, "\n  ")));
+}
+
+// All that is wrong with files, names, shapes and types is one error.
+absl::Status CheckSlots(const T5Config& config, const FolderWeights& all,
                         const std::string& place) {
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = all.problems;
   std::set<std::string> known;
   for (const TensorSpec& spec : LayerTable(config)) {
     known.insert(spec.name);
-    const auto found = weights.find(spec.name);
-    if (found == weights.end()) {
-      problems.push_back(absl::StrCat("missing: ", spec.name, " ", ShapeText(spec.shape)));
-    } else if (found->second.sizes() != at::IntArrayRef(spec.shape)) {
-      problems.push_back(absl::StrCat("wrong shape: ", spec.name, ": found ",
-                                      ShapeText(found->second.sizes().vec()),
-                                      ", config.json expects ", ShapeText(spec.shape)));
-    } else if (!found->second.is_floating_point()) {
-      problems.push_back(
-          absl::StrCat("wrong type: ", spec.name, ": expected F32, F16, BF16 or F64"));
-    }
+    const std::string problem = SlotProblem(spec, all);
+    if (!problem.empty()) problems.push_back(problem);
   }
-  for (const auto& [name, tensor] : weights) {
+  for (const auto& [name, tensor] : all.tensors) {
     if (!known.contains(name))
       problems.push_back(absl::StrCat("left over: ", name, " ", ShapeText(tensor.sizes().vec())));
   }
-  if (problems.empty()) return absl::OkStatus();
-  return UserError(place, absl::StrCat("the tensors do not fit config.json (", problems.size(),
-                                       "):\n  ", absl::StrJoin(problems, "\n  ")));
+  return ListProblems(problems, place);
 }
 
 absl::Status CheckFinite(const StateDict& weights, const std::string& place) {
+  std::vector<std::string> names;
   for (const auto& [name, tensor] : weights) {
-    if (!AllFinite(tensor)) {
-      return UserError(
-          place,
-          absl::StrCat(
-              name, ": holds NaN or infinity; the weights are damaged, take another checkpoint"));
-    }
+    if (!AllFinite(tensor)) names.push_back(name);
   }
-  return absl::OkStatus();
+  if (names.empty()) return absl::OkStatus();
+  return UserError(place, absl::StrCat(absl::StrJoin(names, ", "),
+                                       ": holds NaN or infinity; the weights are damaged, take "
+                                       "another checkpoint"));
 }
 
 absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
@@ -174,10 +131,11 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(model.config, T5ConfigFromJson(json, config_path));
   REGROUP_ASSIGN_OR_RETURN(const WeightFiles files, FindWeightFiles(folder));
-  REGROUP_ASSIGN_OR_RETURN(model.weights, ReadWeights(files));
-  REGROUP_RETURN_IF_ERROR(DropAliases(model.weights, files.place));
-  DecideTying(json, model.weights, model.config);
-  REGROUP_RETURN_IF_ERROR(CheckSlots(model.config, model.weights, files.place));
+  REGROUP_ASSIGN_OR_RETURN(FolderWeights all, ReadWeightFiles(files));
+  DropAliases(all);
+  DecideTying(json, all.tensors, model.config);
+  REGROUP_RETURN_IF_ERROR(CheckSlots(model.config, all, files.place));
+  for (const auto& [name, tensor] : all.tensors) model.weights[name] = tensor.contiguous();
   REGROUP_RETURN_IF_ERROR(CheckFinite(model.weights, files.place));
   REGROUP_ASSIGN_OR_RETURN(model.generation_config,
                            ReadOptionalJson(JoinPath(folder, "generation_config.json")));
@@ -192,9 +150,10 @@ absl::StatusOr<T5Config> LoadHfConfig(const std::string& folder) {
   REGROUP_ASSIGN_OR_RETURN(T5Config config, T5ConfigFromJson(json, config_path));
   const absl::StatusOr<WeightFiles> files = FindWeightFiles(folder);
   if (!files.ok()) return config;
-  REGROUP_ASSIGN_OR_RETURN(StateDict weights, ReadWeights(*files));
-  REGROUP_RETURN_IF_ERROR(DropAliases(weights, files->place));
-  DecideTying(json, weights, config);
+  REGROUP_ASSIGN_OR_RETURN(FolderWeights all, ReadWeightFiles(*files));
+  DropAliases(all);
+  REGROUP_RETURN_IF_ERROR(ListProblems(all.problems, files->place));
+  DecideTying(json, all.tensors, config);
   return config;
 }
 

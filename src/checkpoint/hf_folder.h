@@ -28,11 +28,12 @@ struct HfModel {
 absl::StatusOr<T5Config> T5ConfigFromJson(const Json& json, const std::string& place);
 Json T5ConfigToJson(const T5Config& config, const std::string& torch_dtype);
 
-// Reads config.json and model.safetensors (or shards with index). Missing, left-over and misshaped
+// Reads config.json and model.safetensors or pytorch_model.bin, or shards of either with their
+// index; safetensors first. Unreadable shards and missing, left-over, misshaped and duplicated
 // tensors are one UserError with the whole list; NaN or infinite weights: UserError naming the
-// tensor. Weights may lie on the read-only mapping of the file: clone before writing to them.
-// Whether the head is tied is decided by the tensors: lm_head.weight beside a different
-// shared.weight is untied whatever the flags say.
+// tensors. Weights are contiguous; they may lie on the read-only mapping of the file: clone before
+// writing to them. Whether the head is tied is decided by the tensors: lm_head.weight beside a
+// different shared.weight is untied whatever the flags say.
 absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder);
 // config.json alone (inspect, plan); the headers of the weight files, where there are any, say
 // whether the head is tied.

@@ -1,4 +1,4 @@
-// Maps safetensors entries onto at::Tensor and back; the finite scan reads raw exponent bits.
+// Maps entries of files onto at::Tensor and back; the finite scan reads raw exponent bits.
 #include "checkpoint/tensor_file.h"
 
 #include <ATen/ATen.h>
@@ -39,18 +39,20 @@ at::ScalarType ToScalarType(DType dtype) {
   REGROUP_CHECK(false, "unknown dtype");
 }
 
-at::Tensor ToTensor(const TensorEntry& entry, const std::shared_ptr<const MappedFile>& file) {
-  const auto options = at::TensorOptions().dtype(ToScalarType(entry.dtype));
-  const bool aligned = reinterpret_cast<uintptr_t>(entry.data) % DTypeBytes(entry.dtype) == 0;
-  if (entry.bytes == 0 || !aligned) {
-    at::Tensor copy = at::empty(entry.shape, options);
-    if (entry.bytes > 0) std::memcpy(copy.mutable_data_ptr(), entry.data, entry.bytes);
+// `bytes` at `data` as a tensor: on the mapping where they are aligned, else a copy.
+at::Tensor ToTensor(const std::byte* data, size_t bytes, DType dtype, at::IntArrayRef shape,
+                    const std::shared_ptr<const MappedFile>& file) {
+  const auto options = at::TensorOptions().dtype(ToScalarType(dtype));
+  const bool aligned = reinterpret_cast<uintptr_t>(data) % DTypeBytes(dtype) == 0;
+  if (bytes == 0 || !aligned) {
+    at::Tensor copy = at::empty(shape, options);
+    if (bytes > 0) std::memcpy(copy.mutable_data_ptr(), data, bytes);
     return copy;
   }
   // from_blob wants a mutable pointer; nothing in the house writes to loaded weights (trainers
   // clone).
   return at::from_blob(
-      const_cast<std::byte*>(entry.data), entry.shape, [file](void*) {}, options);
+      const_cast<std::byte*>(data), shape, [file](void*) {}, options);
 }
 
 // True if no word has all exponent bits set.
@@ -67,12 +69,29 @@ bool NoSpecials(const void* data, int64_t count, Word exponent) {
 StateDict TensorsOf(const SafetensorsFile& file) {
   StateDict tensors;
   for (const TensorEntry& entry : file.entries())
-    tensors[entry.name] = ToTensor(entry, file.file());
+    tensors[entry.name] = ToTensor(entry.data, entry.bytes, entry.dtype, entry.shape, file.file());
+  return tensors;
+}
+
+StateDict TensorsOf(const TorchFile& file) {
+  std::vector<at::Tensor> storages;
+  for (const TorchStorage& storage : file.storages()) {
+    const size_t bytes = static_cast<size_t>(storage.count) * DTypeBytes(storage.dtype);
+    storages.push_back(ToTensor(storage.data, bytes, storage.dtype, storage.count, file.file()));
+  }
+  StateDict tensors;
+  for (const TorchTensor& view : file.tensors()) {
+    tensors[view.name] = storages[view.storage].as_strided(view.shape, view.strides, view.offset);
+  }
   return tensors;
 }
 
 absl::StatusOr<StateDict> ReadTensorFile(const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
+  if (path.ends_with(".safetensors")) {
+    REGROUP_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
+    return TensorsOf(file);
+  }
+  REGROUP_ASSIGN_OR_RETURN(const TorchFile file, TorchFile::Open(path));
   return TensorsOf(file);
 }
 

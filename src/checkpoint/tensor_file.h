@@ -1,4 +1,4 @@
-// Safetensors files <-> tensors by name. Used by the HF folder, run checkpoints and `inspect`.
+// Files of weights <-> tensors by name. Used by the HF folder, run checkpoints and `inspect`.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,6 +8,7 @@
 
 #include "core/status.h"
 #include "formats/safetensors.h"
+#include "formats/torch_file.h"
 #include "ops/state_dict.h"
 
 namespace regroup {
@@ -16,6 +17,9 @@ namespace regroup {
 // lies on the read-only mapping and keeps it alive (never write to it: clone first); otherwise it
 // is a copy.
 StateDict TensorsOf(const SafetensorsFile& file);
+// The same; tensors that share a storage share its memory, and strides are those of the file.
+StateDict TensorsOf(const TorchFile& file);
+// By the name: *.safetensors, else a file that torch.save wrote.
 absl::StatusOr<StateDict> ReadTensorFile(const std::string& path);
 
 // Writes CPU or device tensors of any strides; the same content gives the same bytes.

@@ -16,10 +16,10 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field(
-          "path",
-          "a model or checkpoint folder, a run or stage folder, a tokenizer, a safetensors or data "
-          "file")
+    v(Field("path",
+            "a model or checkpoint folder, a run or stage folder, a tokenizer, a file of weights "
+            "or of "
+            "data")
           .Required(),
       c.path);
   }

@@ -53,6 +53,12 @@ absl::StatusOr<Json> FilesIdentity(const std::vector<std::string>& patterns) {
   return list;
 }
 
+// Files that hold weights or say which file does.
+bool IsWeightFile(const std::string& name) {
+  return name.ends_with(".safetensors") || name.ends_with(".index.json") ||
+         (name.starts_with("pytorch_model") && name.ends_with(".bin"));
+}
+
 absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(folder));
   Json json = Json::object();
@@ -60,7 +66,7 @@ absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
     static const std::set<std::string> kResultFiles = {"config.json", "generation_config.json",
                                                        "spiece.model", "tokenizer_config.json",
                                                        "regroup.json"};
-    if (!kResultFiles.contains(name) && !name.ends_with(".safetensors")) continue;
+    if (!kResultFiles.contains(name) && !IsWeightFile(name)) continue;
     REGROUP_ASSIGN_OR_RETURN(json[name], HashFile(JoinPath(folder, name)));
   }
   if (!json.contains("config.json"))

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "formats/lines.h"
 #include "formats/safetensors.h"
+#include "formats/torch_file.h"
 #include "report/table.h"
 #include "text/tokenizer.h"
 
@@ -56,6 +57,23 @@ absl::StatusOr<Json> InspectTensors(const std::string& path) {
     bytes += entry.bytes;
     json["tensors"].push_back(
         {{"name", entry.name}, {"shape", entry.shape}, {"dtype", DTypeName(entry.dtype)}});
+  }
+  json["bytes"] = bytes;
+  return json;
+}
+
+// The same of a file that torch.save wrote; storages that tensors share count once.
+absl::StatusOr<Json> InspectTorchFile(const std::string& path) {
+  REGROUP_ASSIGN_OR_RETURN(const TorchFile file, TorchFile::Open(path));
+  Json json = {{"path", path}, {"kind", "tensors"}, {"bytes", 0}, {"tensors", Json::array()}};
+  size_t bytes = 0;
+  for (const TorchStorage& storage : file.storages()) {
+    bytes += static_cast<size_t>(storage.count) * DTypeBytes(storage.dtype);
+  }
+  for (const TorchTensor& tensor : file.tensors()) {
+    const DType dtype = file.storages()[tensor.storage].dtype;
+    json["tensors"].push_back(
+        {{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", DTypeName(dtype)}});
   }
   json["bytes"] = bytes;
   return json;
@@ -200,6 +218,7 @@ absl::StatusOr<Json> InspectOther(const std::string& path) {
   }
   if (!FileExists(path)) return UserError(path, "there is no such file or folder");
   if (path.ends_with(".safetensors")) return InspectTensors(path);
+  if (path.ends_with(".bin")) return InspectTorchFile(path);
   if (BaseName(path) == "spiece.model") return InspectTokenizer(path, ParentFolder(path));
   return InspectData(path);
 }

@@ -12,7 +12,7 @@ namespace regroup {
 // Run folder: {"path", "kind": "run", "stages": [{"name", "kind", "state", "seconds", "model"}]};
 // folder of a stage: {"path", "kind": "stage", "name", "stage_kind", "state", "seconds", "model",
 // "files"};
-// .safetensors file: {"path", "kind": "tensors", "bytes", "tensors": [{"name", "shape", "dtype"}]};
+// file of weights (.safetensors, .bin): {"path", "kind": "tensors", "bytes", "tensors": [{"name", "shape", "dtype"}]};
 // tokenizer (folder or spiece.model): {"path", "kind": "tokenizer", "size", "sentinels",
 // "fingerprint"}; data file, read to its end: {"path", "kind": "data", "lines", "bytes",
 // "longest_line", "empty_lines", "broken_lines":

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "checkpoint/hf_folder.h"
 #include "checkpoint/tensor_file.h"
@@ -17,10 +18,10 @@ HfModel MustLoad(const std::string& name) {
   return *std::move(model);
 }
 
-void ExpectAsTransformersReadsThem(const std::string& version) {
+void ExpectAsTransformersReadsThem(const std::string& version, size_t folders) {
   const Json expected =
       ReadJsonFile(JoinPath(REGROUP_GOLDEN_DIR, version + "/expected.json")).value();
-  EXPECT_EQ(expected.size(), 5U);
+  EXPECT_EQ(expected.size(), folders);
   for (const auto& [name, golden] : expected.items()) {
     const HfModel model = MustLoad(version + "/" + name);
     const bool tied = golden["tied"].get<bool>();
@@ -40,11 +41,28 @@ void ExpectAsTransformersReadsThem(const std::string& version) {
 }
 
 TEST(CheckpointGolden, FoldersOfTransformers5AreReadAsItReadsThem) {
-  ExpectAsTransformersReadsThem("transformers5");
+  ExpectAsTransformersReadsThem("transformers5", 8);
 }
 
 TEST(CheckpointGolden, FoldersOfTransformers4AreReadAsItReadsThem) {
-  ExpectAsTransformersReadsThem("transformers4");
+  ExpectAsTransformersReadsThem("transformers4", 5);
+}
+
+// The same weights in another file are the same weights: archive, legacy format with transposed
+// matrices, shards. The control: two models are not.
+TEST(CheckpointGolden, PickledWeightsAreTheSameBitsAsSafetensors) {
+  const std::pair<const char*, const char*> pairs[] = {
+      {"transformers5/v1_0_archive", "transformers5/v1_0"},
+      {"transformers5/v1_1_legacy", "transformers5/v1_1"},
+      {"transformers5/v1_1_bf16_pickled_shards", "transformers5/v1_1_bf16_shards"}};
+  for (const auto& [pickled, safe] : pairs) {
+    const HfModel model = MustLoad(pickled);
+    EXPECT_EQ(HashWeights(model.weights), HashWeights(MustLoad(safe).weights)) << pickled;
+    EXPECT_EQ(model.config, LoadHfConfig(JoinPath(REGROUP_GOLDEN_DIR, pickled)).value());
+    for (const auto& [name, tensor] : model.weights) EXPECT_TRUE(tensor.is_contiguous()) << name;
+  }
+  EXPECT_NE(HashWeights(MustLoad("transformers5/v1_0_archive").weights),
+            HashWeights(MustLoad("transformers5/v1_1").weights));
 }
 
 // The control: transformers 5 writes tie_word_embeddings true for an untied T5 1.1, mT5 and umT5,

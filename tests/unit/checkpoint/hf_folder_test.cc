@@ -13,6 +13,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class HfFolder : public FolderTest {
  protected:
@@ -39,6 +40,19 @@ TEST_F(HfFolder, ComesBackAsItWasSaved) {
   }
 }
 
+TEST_F(HfFolder, EveryTensorKeepsItsOwnType) {
+  const T5Config config = TinyConfig();
+  StateDict weights = InitializeWeights(config, 10);
+  const at::ScalarType types[] = {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16};
+  int turn = 0;
+  for (auto& [name, tensor] : weights) tensor = tensor.to(types[turn++ % 4]);
+  WriteModel(Path("model"), config, weights);
+  const HfModel loaded = LoadHfFolder(Path("model")).value();
+  for (const auto& [name, tensor] : weights) {
+    EXPECT_TRUE(SameBits(loaded.weights.at(name), tensor)) << name;
+  }
+}
+
 TEST_F(HfFolder, SaveLoadSaveGivesTheSameBytes) {
   T5Config config = TinyConfig();
   config.kv_heads.decoder_self = {2, 1};
@@ -52,29 +66,99 @@ TEST_F(HfFolder, SaveLoadSaveGivesTheSameBytes) {
   }
 }
 
-TEST_F(HfFolder, ReadsShardsThroughTheirIndex) {
-  const T5Config config = TinyConfig();
-  const StateDict weights = InitializeWeights(config, 3);
-  WriteModel(Path("model"), config, weights);
-  StateDict parts[2];
-  Json map = Json::object();
-  int turn = 0;
-  for (const auto& [name, tensor] : weights) {
-    const int part = turn++ % 2;
-    parts[part][name] = tensor;
-    map[name] = "model-0000" + std::to_string(part + 1) + "-of-00002.safetensors";
+// Writes `weights` in turn into two shards and their index; `map` may be changed before.
+class HfShards : public HfFolder {
+ protected:
+  void SetUp() override {
+    HfFolder::SetUp();
+    weights_ = InitializeWeights(config_, 3);
+    WriteModel(Path("model"), config_, weights_);
+    std::filesystem::remove(Path("model/model.safetensors"));
+    int turn = 0;
+    for (const auto& [name, tensor] : weights_) {
+      const int part = turn++ % 2;
+      parts_[part][name] = tensor;
+      map_[name] = Shard(part);
+    }
   }
-  std::filesystem::remove(Path("model/model.safetensors"));
-  ASSERT_TRUE(WriteTensorFile(Path("model/model-00001-of-00002.safetensors"), parts[0]).ok());
-  ASSERT_TRUE(WriteTensorFile(Path("model/model-00002-of-00002.safetensors"), parts[1]).ok());
-  std::ofstream(Path("model/model.safetensors.index.json")) << Json{{"weight_map", map}}.dump();
-  const auto loaded = LoadHfFolder(Path("model"));
-  ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(HashWeights(loaded->weights), HashWeights(weights));
 
-  map["shared.weight"] = "../elsewhere.safetensors";
-  std::ofstream(Path("model/model.safetensors.index.json")) << Json{{"weight_map", map}}.dump();
-  EXPECT_THAT(Message(LoadHfFolder(Path("model")).status()), HasSubstr("shared.weight"));
+  static std::string Shard(int part) {
+    return "model-0000" + std::to_string(part + 1) + "-of-00002.safetensors";
+  }
+
+  absl::StatusOr<HfModel> Load() {
+    for (int part : {0, 1}) {
+      const absl::Status written = WriteTensorFile(Path("model/" + Shard(part)), parts_[part]);
+      EXPECT_TRUE(written.ok()) << written;
+    }
+    return LoadAgain();
+  }
+
+  absl::StatusOr<HfModel> LoadAgain() {
+    std::ofstream(Path("model/model.safetensors.index.json")) << Json{{"weight_map", map_}}.dump();
+    return LoadHfFolder(Path("model"));
+  }
+
+  T5Config config_ = TinyConfig();
+  StateDict weights_;
+  StateDict parts_[2];
+  Json map_ = Json::object();
+};
+
+TEST_F(HfShards, AreReadThroughTheirIndex) {
+  const auto loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(HashWeights(loaded->weights), HashWeights(weights_));
+  map_["shared.weight"] = "../elsewhere.safetensors";
+  EXPECT_THAT(Message(LoadAgain().status()), HasSubstr("shared.weight"));
+}
+
+TEST_F(HfShards, EverythingWrongWithThemIsOneError) {
+  const auto name = [this](int part, int number) {
+    return std::next(parts_[part].begin(), number)->first;
+  };
+  const std::string twice = name(0, 0), unlisted = name(0, 1), moved = name(1, 2),
+                    absent = name(1, 3), misshaped = name(1, 4);
+  parts_[1][twice] = parts_[0][twice];
+  map_.erase(unlisted);
+  parts_[0][moved] = parts_[1][moved];
+  parts_[1].erase(moved);
+  parts_[1].erase(absent);
+  parts_[1][misshaped] = at::zeros({3});
+  parts_[1]["odd.weight"] = at::zeros({2});
+  map_["odd.weight"] = Shard(1);
+  map_["nowhere.weight"] = Shard(0);
+  const absl::Status status = Load().status();
+  EXPECT_EQ(ExitCode(status), 2);
+  EXPECT_THAT(
+      Message(status),
+      AllOf(HasSubstr("twice: " + twice + " is in " + Shard(0) + " and in " + Shard(1)),
+            HasSubstr("not in the index: " + unlisted + " is in " + Shard(0)),
+            HasSubstr("in another shard: " + moved + " is in " + Shard(0)),
+            HasSubstr("not in its shard: " + absent + ", which the index places in " + Shard(1)),
+            HasSubstr("not in its shard: nowhere.weight"),
+            HasSubstr("wrong shape: " + misshaped + ": found [3]"),
+            HasSubstr("left over: odd.weight [2]"), HasSubstr("(7)")));
+}
+
+TEST_F(HfShards, MissingAndTruncatedOnesAreNamedWithTheRest) {
+  const std::string odd = parts_[0].begin()->first;
+  parts_[0][odd] = at::zeros({3});
+  ASSERT_TRUE(Load().status().message().find("wrong shape: " + odd) != absl::string_view::npos);
+  const std::string count = "(" + std::to_string(parts_[1].size()) + " tensors): ";
+  std::filesystem::resize_file(Path("model/" + Shard(1)), 500);
+  EXPECT_THAT(
+      Message(LoadAgain().status()),
+      AllOf(HasSubstr("unreadable shard " + count), HasSubstr(Shard(1)),
+            HasSubstr("it was cut off"), HasSubstr("wrong shape: " + odd), HasSubstr("(2)")));
+  std::filesystem::remove(Path("model/" + Shard(1)));
+  EXPECT_THAT(Message(LoadAgain().status()),
+              AllOf(HasSubstr("unreadable shard " + count), HasSubstr("cannot open the file"),
+                    HasSubstr("wrong shape: " + odd), HasSubstr("(2)")));
+  std::filesystem::remove(Path("model/" + Shard(0)));
+  EXPECT_THAT(Message(LoadAgain().status()), AllOf(HasSubstr(Shard(0)), HasSubstr(Shard(1))));
+  EXPECT_EQ(ExitCode(LoadAgain().status()), 2);
+  EXPECT_EQ(ExitCode(LoadHfConfig(Path("model")).status()), 2);
 }
 
 TEST_F(HfFolder, AliasesAndTheUnusedBiasAreNotLeftOvers) {
@@ -132,6 +216,7 @@ TEST_F(HfFolder, NamesTheTensorThatHoldsNanOrInfinity) {
       const absl::Status status = LoadHfFolder(folder).status();
       EXPECT_EQ(ExitCode(status), 2);
       EXPECT_THAT(Message(status), HasSubstr("decoder.block.1.layer.2.DenseReluDense.wo.weight"));
+      EXPECT_THAT(Message(status), Not(HasSubstr("shared.weight")));
     }
   }
 }
@@ -161,11 +246,21 @@ TEST_F(HfFolder, AnUntiedConfigWithoutAHeadIsRefused) {
               HasSubstr("missing: lm_head.weight [40, 16]"));
 }
 
-TEST_F(HfFolder, PointsAtTransformersForAFolderWithPickledWeightsOnly) {
+TEST_F(HfFolder, AFolderWithoutWeightsOrWithABrokenPickleIsRefused) {
   std::ofstream(Path("config.json")) << T5ConfigToJson(TinyConfig(), "float32").dump();
+  EXPECT_THAT(Message(LoadHfFolder(root_).status()),
+              HasSubstr("no model.safetensors and no pytorch_model.bin"));
   std::ofstream(Path("pytorch_model.bin")) << "x";
-  EXPECT_THAT(Message(LoadHfFolder(root_).status()), HasSubstr("safe_serialization"));
+  EXPECT_THAT(Message(LoadHfFolder(root_).status()), HasSubstr("no file that torch.save wrote"));
+  EXPECT_EQ(ExitCode(LoadHfFolder(root_).status()), 2);
   EXPECT_THAT(Message(LoadHfFolder(Path("nothing")).status()), HasSubstr("no such folder"));
+}
+
+TEST_F(HfFolder, SafetensorsComeBeforePickledWeights) {
+  const T5Config config = TinyConfig();
+  WriteModel(Path("model"), config, InitializeWeights(config, 11));
+  std::ofstream(Path("model/pytorch_model.bin")) << "x";
+  EXPECT_TRUE(LoadHfFolder(Path("model")).ok());
 }
 
 TEST_F(HfFolder, IsWrittenOnlyWhereNothingIsLost) {
