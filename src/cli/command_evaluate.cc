@@ -16,7 +16,7 @@ namespace {
 struct Options {
   std::string task;
   EvaluateRequest request;
-  std::optional<int64_t> bootstrap, max_length;
+  std::optional<int64_t> bootstrap, beams, max_length;
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
@@ -26,6 +26,10 @@ struct Options {
     v(Field("split", "name of the split in the result"), c.request.split);
     v(Field("predictions", "file for the predictions; default: named after model and task"),
       c.request.predictions);
+    v(Field("beams", "beams; default: the task's")
+          .AtLeast(1)
+          .AtMost(static_cast<double>(kMostBeams)),
+      c.beams);
     v(Field("max_length", "most generated tokens; default: the task's")
           .AtLeast(1)
           .AtMost(static_cast<double>(kLongestOutput)),
@@ -60,6 +64,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   request.task = ToTaskConfig(file);
   if (options.bootstrap.has_value())
     request.task.metric_options.bootstrap = static_cast<int>(*options.bootstrap);
+  if (options.beams.has_value()) request.task.decode.beams = *options.beams;
   if (options.max_length.has_value()) request.task.decode.max_length = *options.max_length;
   if (!common.precision.empty()) request.precision = common.precision;
   if (common.seed.has_value()) request.seed = static_cast<uint64_t>(*common.seed);

@@ -19,6 +19,10 @@ struct Options {
     v(Field("output", "file instead of standard output; the same command goes on after a kill"),
       c.request.output);
     DecodeConfig::Visit(c.request.decode, v);
+    v(Field("n_best", "hypotheses of each row, at most one a beam; more than 1 adds the key n_best")
+          .AtLeast(1)
+          .AtMost(static_cast<double>(kMostBeams)),
+      c.request.decode.n_best);
   }
 };
 
@@ -35,7 +39,9 @@ Command GenerateCommand() {
   return MakeCommand<Options>(
       "generate", "decodes rows",
       {"regroup generate --model t5-base --data rows.jsonl > out.jsonl",
-       "regroup generate --model t5-base --data rows.jsonl --max-length 64 --output out.jsonl"},
+       "regroup generate --model t5-base --data rows.jsonl --max-length 64 --output out.jsonl",
+       "regroup generate --model t5-base --data rows.jsonl --beams 4 --length-penalty 0.6 --n-best "
+       "2"},
       {}, Run);
 }
 

@@ -35,6 +35,16 @@ at::Tensor DecoderBias(const T5Config& config, const at::Tensor& table, int64_t 
   return table.index_select(0, bucket_by_distance.flip(0)).t().contiguous();
 }
 
+// Which keys each beam may see while no beam was reordered: its own, at every position.
+at::Tensor PastMask(int64_t rows, int64_t beams, int64_t max_length,
+                    const at::TensorOptions& options) {
+  if (beams == 1) return {};
+  const at::Tensor own =
+      at::zeros({beams, beams}, options)
+          .masked_fill_(at::eye(beams, options).eq(0), -std::numeric_limits<double>::infinity());
+  return own.repeat({rows, max_length});
+}
+
 // Keeps some rows of a cache whose leading axis is rows * groups.
 void KeepCacheRows(at::Tensor& cache, int64_t rows, const at::Tensor& rows_k) {
   const int64_t groups = cache.size(0) / rows;
@@ -46,17 +56,19 @@ void KeepCacheRows(at::Tensor& cache, int64_t rows, const at::Tensor& rows_k) {
 }  // namespace
 
 DecoderState::DecoderState(const PackedWeights& weights, const at::Tensor& encoded,
-                           std::span<const LengthRun> runs, int64_t max_length)
-    : weights_(weights), max_length_(max_length) {
+                           std::span<const LengthRun> runs, int64_t max_length, int64_t beams)
+    : weights_(weights), beams_(beams), max_length_(max_length) {
   for (const LengthRun& run : runs) {
     rows_ += run.rows;
     source_length_ = std::max(source_length_, run.length);
   }
   source_mask_ = SourceMask(runs, rows_, source_length_, weights.options());
+  past_mask_ = PastMask(rows_, beams, max_length, weights.options());
   for (const DecoderLayerWeights& layer : weights.decoder) {
     const int64_t width = weights.config.d_kv;
     Cache cache;
-    cache.self_key = at::empty({rows_ * layer.self.groups, max_length, width}, weights.options());
+    cache.self_key =
+        at::empty({rows_ * layer.self.groups, max_length * beams, width}, weights.options());
     cache.self_value = at::empty_like(cache.self_key);
     FillCross(layer.cross, encoded, runs, cache);
     cache.bias_by_key = layer.self.bias.defined()
@@ -86,39 +98,61 @@ void DecoderState::FillCross(const AttentionWeights& w, const at::Tensor& encode
   }
 }
 
-// query [b, h*e], key and value [b*g, n, e]; bias broadcasts to [b, h, n]. Result [b, h*e].
-at::Tensor DecoderState::Attend(const at::Tensor& query_bx, int64_t groups, const at::Tensor& key,
-                                const at::Tensor& value, const at::Tensor& bias) const {
-  const int64_t heads = weights_.config.num_heads;
-  const at::Tensor query = query_bx.view({rows_ * groups, heads / groups, weights_.config.d_kv});
-  at::Tensor scores = at::bmm(query, key.transpose(1, 2));
-  if (bias.defined()) scores.view({rows_, heads, key.size(1)}).add_(bias);
+// query [b*n, h*e], key [b*g, keys, e]. Result [b*g, n*r, keys].
+at::Tensor DecoderState::Scores(const at::Tensor& query_bx, int64_t groups,
+                                const at::Tensor& key) const {
+  const int64_t heads = weights_.config.num_heads / groups, width = weights_.config.d_kv;
+  const at::Tensor query = query_bx.view({rows_, beams_, groups, heads, width})
+                               .transpose(1, 2)
+                               .reshape({rows_ * groups, beams_ * heads, width});
+  return at::bmm(query, key.transpose(1, 2));
+}
+
+// scores [b*g, n*r, keys] (overwritten), value [b*g, keys, e]. Result [b*n, h*e].
+at::Tensor DecoderState::Context(at::Tensor scores, const at::Tensor& value) const {
   at::_softmax_out(scores, scores, -1, /*half_to_float=*/false);
-  return at::bmm(scores, value).view({rows_, heads * weights_.config.d_kv});
+  const int64_t groups = scores.size(0) / rows_, width = weights_.config.d_kv;
+  return at::bmm(scores, value)
+      .view({rows_, groups, beams_, -1, width})
+      .transpose(1, 2)
+      .reshape({rows_ * beams_, weights_.config.num_heads * width});
+}
+
+// Adds the bias by distance and, with several beams, forbids the pasts of other beams.
+void DecoderState::AddSelfBias(const at::Tensor& scores, int64_t groups,
+                               const at::Tensor& bias_hk) const {
+  const int64_t heads = weights_.config.num_heads / groups, keys = bias_hk.size(1);
+  const at::Tensor by_beam = scores.view({rows_, groups, beams_, heads, keys, beams_});
+  by_beam.add_(bias_hk.view({groups, 1, heads, keys, 1}));
+  if (!past_mask_.defined()) return;
+  by_beam.add_(past_mask_.narrow(1, 0, keys * beams_).view({rows_, 1, beams_, 1, keys, beams_}));
 }
 
 void DecoderState::AddSelfAttention(const AttentionWeights& w, Cache& cache,
                                     at::Tensor& x_bd) const {
   const at::Tensor normed = InferenceRmsNorm(x_bd, w.norm_d, weights_.config.layer_norm_epsilon);
-  const at::Tensor kv = at::mm(normed, w.key_value).view({rows_, 2, w.groups, -1});
+  const at::Tensor kv = at::mm(normed, w.key_value).view({rows_, beams_, 2, w.groups, -1});
   for (int64_t which = 0; which < 2; ++which) {
     const at::Tensor& target = which == 0 ? cache.self_key : cache.self_value;
-    target.select(1, position_).view({rows_, w.groups, -1}).copy_(kv.select(1, which));
+    target.narrow(1, position_ * beams_, beams_)
+        .view({rows_, w.groups, beams_, -1})
+        .copy_(kv.select(2, which).transpose(1, 2));
   }
   const int64_t keys = position_ + 1;
-  const at::Tensor bias = cache.bias_by_key.narrow(1, max_length_ - keys, keys);
-  const at::Tensor context =
-      Attend(at::mm(normed, w.query_dx), w.groups, cache.self_key.narrow(1, 0, keys),
-             cache.self_value.narrow(1, 0, keys), bias);
-  x_bd.addmm_(context, w.output_xd);
+  const at::Tensor scores =
+      Scores(at::mm(normed, w.query_dx), w.groups, cache.self_key.narrow(1, 0, keys * beams_));
+  AddSelfBias(scores, w.groups, cache.bias_by_key.narrow(1, max_length_ - keys, keys));
+  x_bd.addmm_(Context(scores, cache.self_value.narrow(1, 0, keys * beams_)), w.output_xd);
 }
 
 void DecoderState::AddCrossAttention(const AttentionWeights& w, const Cache& cache,
                                      at::Tensor& x_bd) const {
   const at::Tensor normed = InferenceRmsNorm(x_bd, w.norm_d, weights_.config.layer_norm_epsilon);
-  const at::Tensor context = Attend(at::mm(normed, w.query_dx), w.groups, cache.cross_key,
-                                    cache.cross_value, source_mask_);
-  x_bd.addmm_(context, w.output_xd);
+  const at::Tensor scores = Scores(at::mm(normed, w.query_dx), w.groups, cache.cross_key);
+  if (source_mask_.defined()) {
+    scores.view({rows_, beams_ * weights_.config.num_heads, source_length_}).add_(source_mask_);
+  }
+  x_bd.addmm_(Context(scores, cache.cross_value), w.output_xd);
 }
 
 at::Tensor DecoderState::Step(const at::Tensor& ids_b) {
@@ -150,6 +184,13 @@ int64_t DecoderState::CacheBytes() const {
   return static_cast<int64_t>(bytes);
 }
 
+// Positions still to come keep their own rows.
+void DecoderState::ReorderBeams(const at::Tensor& parents) {
+  if (!past_mask_.defined()) return;
+  const at::Tensor past = past_mask_.narrow(1, 0, position_ * beams_);
+  past.copy_(past.index_select(0, parents));
+}
+
 void DecoderState::KeepRows(const at::Tensor& rows_k) {
   for (Cache& cache : caches_) {
     for (at::Tensor* tensor :
@@ -158,6 +199,9 @@ void DecoderState::KeepRows(const at::Tensor& rows_k) {
     }
   }
   if (source_mask_.defined()) source_mask_ = source_mask_.index_select(0, rows_k);
+  if (past_mask_.defined()) {
+    past_mask_ = past_mask_.view({rows_, beams_, -1}).index_select(0, rows_k).flatten(0, 1);
+  }
   rows_ = rows_k.size(0);
 }
 

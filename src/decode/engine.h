@@ -1,6 +1,6 @@
-// The inference engine: encoder, greedy decoding with K/V caches of G heads in self- and
-// cross-attention, never expanded. Reads (T5Config, StateDict). evaluate, bench and the Validator
-// use it. Parity: ids and scores of Hugging Face `generate` with one beam.
+// The inference engine: encoder, greedy decoding and beam search with K/V caches of G heads in
+// self- and cross-attention, never expanded. Reads (T5Config, StateDict). evaluate, bench and the
+// Validator use it. Parity: ids and scores of Hugging Face `generate` without sampling.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,16 +13,11 @@
 
 #include "core/status.h"
 #include "decode/decode_config.h"
+#include "decode/hypothesis.h"
 #include "model/model_config.h"
 #include "model/state_dict.h"
 
 namespace regroup {
-
-struct Hypothesis {
-  std::vector<int32_t> ids;  // without the start token; ends with EOS if one was generated
-  double score = 0;          // sum of log-probabilities / n^length_penalty, n with EOS
-  bool at_length_limit = false;
-};
 
 struct DecodeTimes {
   double encoder_seconds = 0;        // encoder and the cross caches' filling
@@ -38,9 +33,10 @@ class Engine {
   static std::unique_ptr<Engine> Create(const T5Config& config, const StateDict& weights,
                                         at::ScalarType compute);
   virtual ~Engine() = default;
-  // One batch; result in the order of `sources` (not empty, none of them empty). Ids do not depend
-  // on how rows are batched (fp32). Adds to `times` unless it is null. Returns StoppedStatus() if a
-  // signal came.
+  // One batch; result in the order of `sources` (not empty, none of them empty). Absent options
+  // take DecodeConfig's own defaults; forced ids are in the vocabulary. Ids do not depend on how
+  // rows are batched (fp32). Adds to `times` unless it is null. Returns StoppedStatus() if a signal
+  // came.
   virtual absl::StatusOr<std::vector<Hypothesis>> Generate(
       std::span<const std::vector<int32_t>> sources, int64_t max_length,
       const DecodeConfig& options, DecodeTimes* times) const = 0;
@@ -48,7 +44,8 @@ class Engine {
   // tests compare with the full forward pass of `model`.
   virtual at::Tensor ForcedLogits(std::span<const std::vector<int32_t>> sources,
                                   const at::Tensor& input_bt) const = 0;
-  // Bytes that K and V of one batch occupy: self [b, G, max_length, e] + cross [b, G, s, e] per
+  // Bytes that K and V of one batch occupy with one beam (the self part counts once for each beam):
+  // self [b, G, max_length, e] + cross [b, G, s, e] per
   // layer, times two.
   virtual int64_t KvBytes(int64_t rows, int64_t source_length, int64_t max_length) const = 0;
   virtual int64_t KvBytesPerPosition() const = 0;  // self + cross, one position each, all layers

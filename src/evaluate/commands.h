@@ -27,9 +27,11 @@ struct GenerateRequest {
   std::string model, data;
   std::string output;  // file instead of `out`; "" = `out`
   std::string precision = "fp32";
-  DecodeConfig decode;  // max_length absent: the model's generation_config
+  DecodeConfig decode;  // what is absent: the model's generation_config
 };
-// {"id", "output_ids", "output", "score", "finish"} per row, in input order. With `output`, a run
+// {"id", "output_ids", "output", "score", "finish"} per row, in input order. With decode.n_best > 1
+// also "n_best": the best hypotheses of the row, this one first, as objects of the same four keys;
+// fewer than asked for where the search found fewer. With `output`, a run
 // that was killed goes on behind the last whole line (a torn line is dropped) and ends with the
 // same bytes as one that was never killed: rows are batched in windows that depend on the data
 // only. FILE.run.json remembers model, data and options; a file made with others, and one that this

@@ -26,11 +26,12 @@ constexpr int64_t kWindowBatches = 8;
 
 class FileGenerator {
  public:
-  FileGenerator(const GenerateRequest& request, int64_t max_length, const Engine& engine,
+  // `decode`: WithDefaults.
+  FileGenerator(const std::string& data, const DecodeConfig& decode, const Engine& engine,
                 const Tokenizer* tokenizer, GeneratedRows& rows)
-      : data_(request.data),
-        decode_(request.decode),
-        max_length_(max_length),
+      : data_(data),
+        decode_(decode),
+        max_length_(*decode.max_length),
         engine_(engine),
         tokenizer_(tokenizer),
         rows_(rows) {}
@@ -38,7 +39,8 @@ class FileGenerator {
   absl::Status Take(Row row) {
     const size_t index = taken_++;
     if (index < rows_.finished()) REGROUP_RETURN_IF_ERROR(rows_.CheckId(index, row.id));
-    window_tokens_ += static_cast<int64_t>(row.example.input_ids.size()) + max_length_;
+    window_tokens_ += static_cast<int64_t>(row.example.input_ids.size()) +
+                      max_length_ * decode_.beams.value_or(1);
     ids_.push_back(std::move(row.id));
     sources_.push_back(std::move(row.example.input_ids));
     return window_tokens_ < kWindowBatches * decode_.batch_tokens ? absl::OkStatus() : Flush();
@@ -86,14 +88,22 @@ class FileGenerator {
   }
 
   Json Line(const Json& id, const Hypothesis& hypothesis) {
+    Json line = {{"id", id}};
+    line.update(Fields(hypothesis));
+    if (decode_.n_best == 1) return line;
+    line["n_best"] = {Fields(hypothesis)};
+    for (const Hypothesis& other : hypothesis.others) line["n_best"].push_back(Fields(other));
+    return line;
+  }
+
+  Json Fields(const Hypothesis& hypothesis) {
     Json output;
     if (tokenizer_ != nullptr) {
       output = tokenizer_->Decode(hypothesis.ids);
       without_piece_ +=
           std::ranges::count_if(hypothesis.ids, [&](int32_t i) { return i >= tokenizer_->size(); });
     }
-    return {{"id", id},
-            {"output_ids", hypothesis.ids},
+    return {{"output_ids", hypothesis.ids},
             {"output", output},
             {"score", hypothesis.score},
             {"finish", hypothesis.at_length_limit ? "length" : "eos"}};
@@ -112,20 +122,19 @@ class FileGenerator {
   int64_t without_piece_ = 0;
 };
 
-// What decides the bytes of the output.
+// What decides the bytes of the output. `decode`: WithDefaults.
 absl::StatusOr<Json> Settings(const GenerateRequest& request, const HfModel& model,
                               const T5Config& config, const Tokenizer* tokenizer,
-                              int64_t max_length) {
+                              const DecodeConfig& decode) {
   REGROUP_ASSIGN_OR_RETURN(const std::string data, HashFile(request.data));
-  return Json{{"model", HashWeights(model.weights)},
-              {"config", HashBytes(DumpJson(T5ConfigToJson(config, "")))},
-              {"tokenizer", tokenizer != nullptr ? Json(tokenizer->Fingerprint()) : Json()},
-              {"data", data},
-              {"precision", request.precision.empty() ? "fp32" : request.precision},
-              {"max_length", max_length},
-              {"beams", request.decode.beams},
-              {"length_penalty", request.decode.length_penalty},
-              {"batch_tokens", request.decode.batch_tokens}};
+  Json settings = {{"model", HashWeights(model.weights)},
+                   {"config", HashBytes(DumpJson(T5ConfigToJson(config, "")))},
+                   {"tokenizer", tokenizer != nullptr ? Json(tokenizer->Fingerprint()) : Json()},
+                   {"data", data},
+                   {"precision", request.precision.empty() ? "fp32" : request.precision},
+                   {"n_best", decode.n_best}};
+  settings.update(ConfigToJson(decode));
+  return settings;
 }
 
 }  // namespace
@@ -139,15 +148,15 @@ absl::Status GenerateFile(const GenerateRequest& request, std::ostream& out) {
   if (HasTokenizer(request.model)) {
     REGROUP_ASSIGN_OR_RETURN(tokenizer, Tokenizer::Load(request.model));
   }
-  const int64_t max_length = request.decode.max_length.value_or(defaults.max_length);
+  REGROUP_ASSIGN_OR_RETURN(const DecodeConfig decode, WithDefaults(request.decode, defaults));
   Json settings;
   if (!request.output.empty()) {
-    REGROUP_ASSIGN_OR_RETURN(
-        settings, Settings(request, model, defaults.config, tokenizer.get(), max_length));
+    REGROUP_ASSIGN_OR_RETURN(settings,
+                             Settings(request, model, defaults.config, tokenizer.get(), decode));
   }
   REGROUP_ASSIGN_OR_RETURN(GeneratedRows rows, GeneratedRows::Open(request.output, settings, out));
   const auto engine = Engine::Create(defaults.config, model.weights, compute);
-  FileGenerator generator(request, max_length, *engine, tokenizer.get(), rows);
+  FileGenerator generator(request.data, decode, *engine, tokenizer.get(), rows);
   const absl::Status read = ForEachRow(request.data, tokenizer.get(), model.config.vocab_size,
                                        [&](Row row) { return generator.Take(std::move(row)); });
   if (!read.ok() && ExitCode(read) != 2) return read;

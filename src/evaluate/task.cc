@@ -212,8 +212,11 @@ absl::StatusOr<TaskEvaluation> EvaluateModel(const HfModel& model, const TaskCon
                                              const Tokenizer& tokenizer,
                                              const EvaluationSetting& setting) {
   REGROUP_ASSIGN_OR_RETURN(const GenerationDefaults defaults, ReadGenerationConfig(model));
+  TaskConfig whole = task;
+  if (!whole.decode.max_length.has_value()) whole.decode.max_length = task.text.lengths.target;
+  REGROUP_ASSIGN_OR_RETURN(whole.decode, WithDefaults(whole.decode, defaults));
   const auto engine = Engine::Create(defaults.config, model.weights, setting.compute);
-  REGROUP_ASSIGN_OR_RETURN(TaskEvaluation result, EvaluateTask(task, rows, setting.split, *engine,
+  REGROUP_ASSIGN_OR_RETURN(TaskEvaluation result, EvaluateTask(whole, rows, setting.split, *engine,
                                                                tokenizer, setting.seed));
   REGROUP_ASSIGN_OR_RETURN(result.loss, TeacherForcedLoss(model, setting.compute, rows));
   return result;

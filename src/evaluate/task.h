@@ -57,8 +57,8 @@ struct EvaluationSetting {
   uint64_t seed = 1;
 };
 
-// EvaluateTask with an engine over the model (start, end and pad as generation_config.json has
-// them), and the loss.
+// EvaluateTask with an engine over the model, and the loss. Start, end and pad, and the options of
+// decoding that the task leaves open, are those of generation_config.json.
 absl::StatusOr<TaskEvaluation> EvaluateModel(const HfModel& model, const TaskConfig& task,
                                              const std::vector<Row>& rows,
                                              const Tokenizer& tokenizer,

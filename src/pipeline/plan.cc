@@ -227,9 +227,10 @@ class Planner {
     const std::string& path = stage.split == "dev" ? entry.dev : entry.test;
     CheckRows(stage.task, stage.split.c_str(), path);
     const int64_t rows = CountLines(PathList(path)[0]);
+    const int64_t beams = stage.beams.value_or(task.decode.beams.value_or(1));
     row.peak_memory_bytes = DecodingMemory(
         *config, task.decode.batch_tokens / std::max<int64_t>(1, task.lengths.source),
-        task.lengths.source, task.lengths.target);
+        task.lengths.source, beams * task.lengths.target);
     row.seconds = DecodingSeconds(*config, rows, task.lengths.source, task.lengths.target);
     row.disk_bytes = rows * 500;
   }

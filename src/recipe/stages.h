@@ -185,7 +185,10 @@ struct EvaluateStage {
       c.from);
     v(Field("task", "name under tasks").Required(), c.task);
     v(Field("split", "which file of the task").OneOf({"dev", "test"}), c.split);
-    v(Field("beams", "beams; default: the task file's").AtLeast(1).AtMost(1), c.beams);
+    v(Field("beams", "beams; default: the task file's")
+          .AtLeast(1)
+          .AtMost(static_cast<double>(kMostBeams)),
+      c.beams);
     v(Field("max_length", "most generated tokens; default: the task file's, else its target length")
           .AtLeast(1),
       c.max_length);

@@ -221,6 +221,9 @@ def damaged_and_foreign_inputs_are_named():
         empty = write(folder, "empty.jsonl", "")
         usage_error(["score", "--model", MODEL, "--data", empty], "holds no rows")
         usage_error(["generate", "--model", MODEL, "--data", empty, "--max-length", "99999999999999"], "--max-length", "at most 1000000")
+        usage_error(["generate", "--model", MODEL, "--data", empty, "--n-best", "3", "--beams", "2"], "--n-best", "found 3", "2 beams")
+        usage_error(["generate", "--model", MODEL, "--data", empty, "--early-stopping", "maybe"], "--early-stopping", "never")
+        usage_error(["generate", "--model", MODEL, "--data", empty, "--forced-bos-token-id", "24"], "forced_bos_token_id", "from 0 to 23")
         usage_error(["evaluate", "--model", MODEL, "--task", "titles", "--data", empty, "--max-length", "99999999999999"], "--max-length")
         task = write(folder, "task.yaml", 'name: t\ninput: "{a}"\ntarget: "{b}"\nlengths: {source: 8, target: 8}\n'
                      "metrics: [rouge]\nmetric_options: {tokenize: intl}\n")
@@ -302,6 +305,25 @@ def a_file_size_limit_is_a_failure_with_a_message():
         expect(os.listdir(folder) == [], os.listdir(folder))
 
 
+def beams_are_ranked_and_independent_of_batches_and_threads():
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [json.dumps({"input_ids": [3 + (7 * i + j) % 20 for j in range(1 + 5 * i % 11)] + [1]}) for i in range(12)]
+        rows = write(folder, "rows.jsonl", "\n".join(lines) + "\n")
+        shuffled = write(folder, "back.jsonl", "\n".join(lines[::-1]) + "\n")
+
+        def generate(data, *more):
+            code, out, err = run("generate", "--model", MODEL, "--data", data, "--beams", "4", "--n-best", "3",
+                                 "--length-penalty", "0.6", "--max-length", "9", "--no-repeat-ngram-size", "2", *more)
+            expect(code == 0, err)
+            return [[(h["output_ids"], h["finish"]) for h in json.loads(line)["n_best"]] for line in out.splitlines()]
+        plain = generate(rows, "--threads", "1")
+        expect(len(plain) == 12 and all(len(row) == 3 for row in plain), plain)
+        expect(generate(rows, "--threads", "2", "--batch-tokens", "1") == plain, "batches and threads")
+        expect(generate(shuffled, "--batch-tokens", "150")[::-1] == plain, "order of rows")
+        forced = generate(rows, "--forced-bos-token-id", "5", "--early-stopping", "never", "--length-norm", "t5x")
+        expect(all(ids[0] == 5 for row in forced for ids, _ in row), forced)
+
+
 def closed_descriptors_get_no_results():
     with tempfile.TemporaryDirectory() as folder:
         rows = write(folder, "rows.jsonl", '{"input_ids": [3, 1], "target_ids": [4, 1]}\n')
@@ -324,4 +346,5 @@ main([unknown_commands_suggest_the_nearest, unknown_flags_suggest_the_nearest, m
       outputs_that_cannot_be_written_are_usage_errors_and_leave_nothing, damaged_and_foreign_inputs_are_named,
       a_batch_beyond_all_memory_is_one_clear_sentence, inspect_tells_tensors_vocabularies_and_stages_from_data,
       run_json_is_one_object_with_the_tables, signals_stop_what_polls_and_end_what_does_not,
-      a_file_size_limit_is_a_failure_with_a_message, closed_descriptors_get_no_results])
+      a_file_size_limit_is_a_failure_with_a_message, closed_descriptors_get_no_results,
+      beams_are_ranked_and_independent_of_batches_and_threads])

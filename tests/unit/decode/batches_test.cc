@@ -77,6 +77,16 @@ TEST(GenerateAll, KeepsEveryBatchOfSeveralRowsWithinTheBound) {
   EXPECT_EQ(engine.rows_, std::vector<size_t>(7, 1u));
 }
 
+TEST(GenerateAll, CountsTheTargetOnceForEachBeam) {
+  const EchoEngine engine;
+  DecodeConfig options;
+  options.batch_tokens = 500;
+  options.beams = 4;
+  const auto ignore = [](size_t, Hypothesis) { return absl::OkStatus(); };
+  ASSERT_TRUE(GenerateAll(engine, {40, Ids(10, 3)}, 10, options, nullptr, ignore).ok());
+  EXPECT_EQ(engine.rows_, std::vector<size_t>(4, 10u)) << "500 / (10 + 4 * 10) rows in each";
+}
+
 TEST(GenerateAll, StopsAtTheFirstErrorOfItsCaller) {
   const EchoEngine engine;
   const absl::Status status =

@@ -45,6 +45,22 @@ TEST(CacheBytes, OfABatchAreWhatTheEngineReports) {
   EXPECT_EQ(times.cache_bytes, engine->KvBytes(4, 3, 6)) << "of the largest batch";
 }
 
+TEST(CacheBytes, OfTheCrossCacheDoNotGrowWithTheBeams) {
+  const T5Config config = MakeConfig({"", true, {{8, 8}, {2, 2}, {1, 1}}});
+  const auto engine = Engine::Create(config, MakeWeights(config), at::kFloat);
+  const int64_t cross = engine->KvBytes(kRows, kSource, 0),
+                self = engine->KvBytes(kRows, 0, kTarget);
+  DecodeConfig options;
+  options.ignore_eos = true;
+  for (const int64_t beams : {1, 2, 5}) {
+    options.beams = beams;
+    DecodeTimes times;
+    const std::vector<Ids> sources(kRows, Ids(kSource, 3));
+    ASSERT_TRUE(engine->Generate(sources, kTarget, options, &times).ok());
+    EXPECT_EQ(times.cache_bytes, cross + beams * self) << beams;
+  }
+}
+
 TEST(RoundOrder, LetsEveryModelBeginEquallyOften) {
   using Order = std::vector<size_t>;
   EXPECT_EQ(RoundOrder(3, 0), (Order{0, 1, 2}));

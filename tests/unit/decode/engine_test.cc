@@ -25,13 +25,6 @@ std::vector<Shape> Shapes() {
           {"umT5: a bias in every layer", true, {{8, 8}, {2, 1}, {2, 2}}, "umt5"}};
 }
 
-std::vector<Hypothesis> Decode(const Engine& engine, const std::vector<Ids>& sources,
-                               int64_t max_length, const DecodeConfig& options = {}) {
-  auto result = engine.Generate(sources, max_length, options, nullptr);
-  EXPECT_TRUE(result.ok()) << result.status();
-  return *result;
-}
-
 TEST(CachedDecoding, EqualsTheFullForwardPassInFp64) {
   for (const Shape& shape : Shapes()) {
     const T5Config config = MakeConfig(shape);
@@ -71,28 +64,6 @@ TEST(CachedDecoding, SeesAChangeOfASingleWeight) {
     EXPECT_GT(RelativeError({after.cached, before.full}), 1e-6) << name;
   }
 }
-
-// A model in which the rows of a batch end at different steps: EOS takes the place of a frequent
-// token.
-struct EndingModel {
-  T5Config config = MakeConfig(Shapes()[2]);
-  StateDict weights = MakeWeights(config);
-  std::vector<Ids> sources = MakeRows({3, 40, 3, 7, 19, 19, 64, 2, 5, 33, 11, 90}, 5);
-
-  EndingModel() {
-    at::Tensor& head = weights["lm_head.weight"];
-    head = head * 6.0;
-    const auto engine = Engine::Create(config, weights, at::kFloat);
-    std::vector<int64_t> rows_with(static_cast<size_t>(config.vocab_size), 0);
-    for (const Hypothesis& h : Decode(*engine, sources, 24)) {
-      std::vector<bool> seen(rows_with.size());
-      for (size_t t = 2; t < h.ids.size(); ++t) seen[static_cast<size_t>(h.ids[t])] = true;
-      for (size_t v = 2; v < seen.size(); ++v) rows_with[v] += seen[v];
-    }
-    const auto frequent = std::max_element(rows_with.begin(), rows_with.end()) - rows_with.begin();
-    head[1].copy_(head[frequent] * 1.05);
-  }
-};
 
 TEST(Greedy, RowsDoNotDependOnTheirNeighbours) {
   const EndingModel m;

@@ -54,6 +54,50 @@ TEST(Generate, WritesTheContractsLinesInInputOrder) {
   EXPECT_EQ(row, 30u);
 }
 
+TEST(Generate, WritesTheBestHypothesesBesideTheBestOne) {
+  Setting setting;
+  setting.request.decode.beams = 3;
+  const std::string one = setting.Stdout();
+  setting.request.decode.n_best = 2;
+  std::istringstream best(one), several(setting.Stdout());
+  int64_t rows = 0;
+  for (std::string x, y; std::getline(best, x) && std::getline(several, y); ++rows) {
+    const Json alone = Json::parse(x);
+    Json line = Json::parse(y);
+    const Json list = line["n_best"];
+    line.erase("n_best");
+    EXPECT_EQ(line, alone);
+    ASSERT_EQ(list.size(), 2u);
+    line.erase("id");
+    EXPECT_EQ(list[0], line);
+    EXPECT_EQ(list[1].size(), line.size());
+    EXPECT_NE(list[1]["output_ids"], list[0]["output_ids"]);
+    EXPECT_LE(list[1]["score"].get<double>(), list[0]["score"].get<double>());
+  }
+  EXPECT_EQ(rows, 30);
+}
+
+TEST(Generate, RefusesMoreHypothesesThanBeams) {
+  Setting setting;
+  setting.request.decode.n_best = 2;
+  EXPECT_EQ(ExitCode(setting.ToFile()), 2);
+  EXPECT_FALSE(FileExists(setting.folder + "/out.jsonl"));
+}
+
+TEST(Generate, TakesTheRulesOfTokensOfTheModelsGenerationConfigButNotItsBeams) {
+  Setting setting;
+  setting.request.decode.no_repeat_ngram_size = 1;
+  const std::string asked = setting.Stdout();
+  setting.request.decode.no_repeat_ngram_size.reset();
+  const std::string greedy = setting.Stdout();
+  WriteText(setting.request.model + "/generation_config.json",
+            R"({"num_beams": 4, "length_penalty": 2.0, "no_repeat_ngram_size": 1})");
+  EXPECT_EQ(setting.Stdout(), asked);
+  EXPECT_NE(asked, greedy);
+  setting.request.decode.no_repeat_ngram_size = 0;
+  EXPECT_EQ(setting.Stdout(), greedy);
+}
+
 TEST(Generate, GivesTheSameIdsInOneBatchAndInMany) {
   Setting setting;
   const std::string many = setting.Stdout();
