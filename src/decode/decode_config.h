@@ -35,28 +35,26 @@ struct DecodeConfig {
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     const auto longest = static_cast<double>(kLongestOutput);
-    v(Field("beams", "beams; 1 is greedy; default: the model's generation_config.json, else 1")
+    v(Field("beams", "beams; 1, which is greedy, by default")
           .AtLeast(1)
           .AtMost(static_cast<double>(kMostBeams)),
       c.beams);
     v(Field("max_length", "most generated tokens, EOS included").AtLeast(1).AtMost(longest),
       c.max_length);
     v(Field("min_length",
-            "EOS comes after at least so many other tokens; default: the model's, "
-            "else 0")
+            "EOS comes after at least so many other tokens; default: of the model's "
+            "generation_config.json, else 0")
           .AtLeast(0)
           .AtMost(longest),
       c.min_length);
-    v(Field("length_penalty",
-            "score = log-probability / n^penalty, n with EOS; default: the model's, else 1"),
+    v(Field("length_penalty", "score = log-probability / n^penalty, n with EOS; 1 by default"),
       c.length_penalty);
     v(Field("length_norm", "huggingface: n^penalty; t5x: ((5+n)/6)^penalty")
           .OneOf({"huggingface", "t5x"}),
       c.length_norm);
     v(Field("early_stopping",
             "a row's beam search ends when enough hypotheses have ended (true), when a longer one "
-            "is unlikely to win (false), or when none can win (never); default: the model's, else "
-            "false")
+            "is unlikely to win (false), or when none can win (never); false by default")
           .OneOf({"false", "true", "never"}),
       c.early_stopping);
     v(Field("no_repeat_ngram_size",

@@ -27,7 +27,7 @@ struct GenerateRequest {
   std::string model, data;
   std::string output;  // file instead of `out`; "" = `out`
   std::string precision = "fp32";
-  DecodeConfig decode;  // what is absent: the model's generation_config
+  DecodeConfig decode;  // what is absent: WithDefaults
 };
 // {"id", "output_ids", "output", "score", "finish"} per row, in input order. With decode.n_best > 1
 // also "n_best": the best hypotheses of the row, this one first, as objects of the same four keys;
