@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exports checked against stock software, in transformers 5 and in transformers 4: for T5 1.0, T5 1.1, mT5 and umT5
+"""Exports checked against stock software, in transformers 5 and in transformers 4: for T5 1.0, T5 1.1, mT5, umT5 and ByT5
 
 - models that transformers wrote are scored as transformers scores them;
 - the expanded folder gives transformers the losses that `regroup score` gives for the grouped one;
@@ -54,6 +54,7 @@ def regroup(*arguments):
 
 def classes(family):
     import transformers
+    family = "T5" if family == "ByT5" else family
     return getattr(transformers, family + "Config"), getattr(transformers, family + "ForConditionalGeneration")
 
 
@@ -87,6 +88,8 @@ def make_parent(folder, family, tied, vocabulary, vocab_size):
         if not tied:  # transformers 5 builds every T5 tied: give the head a tensor of its own
             model.lm_head.weight = torch.nn.Parameter(torch.randn(vocab_size, 32))
     model.save_pretrained(folder)
+    if family == "ByT5":  # recognized by its 384 ids without a SentencePiece model
+        return
     shutil.copy(os.path.join(vocabulary, "spiece.model"), folder)
     with open(os.path.join(folder, "tokenizer_config.json"), "w") as out:
         json.dump({"tokenizer_class": "T5Tokenizer", "extra_ids": 100}, out)
@@ -108,6 +111,19 @@ def padded(lists, fill):
     import torch
     width = max(map(len, lists))
     return torch.tensor([row + [fill] * (width - len(row)) for row in lists])
+
+
+def check_bytes(folder, model):
+    """Text rows of a byte model against transformers' ByT5Tokenizer."""
+    from transformers import ByT5Tokenizer
+    texts = [("Häuser & <extra_id_0> heads", "two ü"), ("a", ""), ("日本\u0301\x00 x", "<extra_id_124>")]
+    data = folder + ".text.jsonl"
+    with open(data, "w") as out:
+        out.writelines(json.dumps({"input": source, "target": target}) + "\n" for source, target in texts)
+    tokenizer = ByT5Tokenizer()
+    rows = [{"input_ids": tokenizer(source).input_ids, "target_ids": tokenizer(target).input_ids}
+            for source, target in texts]
+    assert worst(regroup_losses(folder, data), losses_of(model, rows)) <= TOLERANCE
 
 
 def losses_of(model, rows):
@@ -204,6 +220,7 @@ def check_ctranslate2(paths, rows, tied, version):
 
 
 def check(family, tied, version, folder, vocabulary, vocab_size):
+    vocab_size = 384 if family == "ByT5" else vocab_size
     paths = {key: os.path.join(folder, key) for key in ("parent", "grouped", "expanded", "compact", "again", "ct2")}
     paths["rows"] = os.path.join(folder, "rows.jsonl")
     rows = make_rows(paths["rows"], vocab_size)
@@ -224,6 +241,8 @@ def check(family, tied, version, folder, vocabulary, vocab_size):
     expanded_loss = worst(grouped, losses_of(plain, rows))
     compact_loss = check_compact(paths["compact"], rows, grouped, plain, paths["again"])
     assert regroup_ids(paths["grouped"], paths["rows"]) == generated(plain, rows)[0]
+    if family == "ByT5":
+        check_bytes(paths["parent"], parent)
     if family in ("T5", "MT5"):
         check_ctranslate2(paths, rows, tied, version)
     # The control: the parent is another function than its grouped child.
@@ -239,7 +258,7 @@ def worker(version):
     assert transformers.__version__.startswith(version + "."), transformers.__version__
     with tempfile.TemporaryDirectory() as vocabulary:
         vocab_size = train_vocabulary(vocabulary)
-        for family, tied in (("T5", True), ("T5", False), ("MT5", False), ("UMT5", False), ("UMT5", True)):
+        for family, tied in (("T5", True), ("T5", False), ("MT5", False), ("UMT5", False), ("UMT5", True), ("ByT5", False)):
             with tempfile.TemporaryDirectory() as folder:
                 check(family, tied, version, folder, vocabulary, vocab_size)
 
