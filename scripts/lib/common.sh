@@ -7,7 +7,7 @@ preset="${REGROUP_PRESET:-release}"
 build_dir="$repo/build/$preset"
 
 # libgomp's threads spin for milliseconds at every barrier. Where another program wants the processor too,
-# that makes training steps three times as long; this shorter spin costs 3 % on a machine of its own
+# that makes training steps three times as long; this shorter spin costs a few percent on a machine of its own
 # (docs/ci.md has the figures).
 if [[ -z "${OMP_WAIT_POLICY:-}${GOMP_SPINCOUNT:-}" ]]; then export GOMP_SPINCOUNT=2000; fi
 
