@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/hf_folder.h"
-#include "core/files.h"
 
 namespace regroup {
 namespace {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/stop.h"
+#include "decode/live_rows.h"
 
 namespace regroup {
 namespace {
@@ -58,18 +59,9 @@ class BeamBatch {
     return {ids, parents};
   }
 
-  // As GreedySearch::Shrink: places of the sentences still wanted, or an undefined tensor.
+  // Places of the sentences that stay, or an undefined tensor.
   at::Tensor Shrink() {
-    if (live_ * 2 > sentence_of_.size() || live_ == 0) return {};
-    std::vector<size_t> kept;
-    std::vector<int64_t> places;
-    for (size_t i = 0; i < sentence_of_.size(); ++i) {
-      if (sentences_[sentence_of_[i]].done()) continue;
-      kept.push_back(sentence_of_[i]);
-      places.push_back(static_cast<int64_t>(i));
-    }
-    sentence_of_ = std::move(kept);
-    return at::tensor(places, at::kLong);
+    return KeepLiveRows(sentence_of_, live_, [&](size_t i) { return sentences_[i].done(); });
   }
 
   std::vector<Hypothesis> Result() const {

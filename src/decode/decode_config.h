@@ -15,8 +15,9 @@ inline constexpr int64_t kMostBeams = 256;
 
 // The names and meanings are those of Hugging Face's generation config, but for max_length and
 // min_length: these count generated tokens, without the start token (max_new_tokens and
-// min_new_tokens there). An absent value is the model's own (WithDefaults in
-// generation_defaults.h), else the one given here.
+// min_new_tokens there). An absent min_length, no_repeat_ngram_size or forced
+// id is the model's own (WithDefaults in generation_defaults.h); else absent values are those given
+// here, and max_length is the model's own before 128.
 struct DecodeConfig {
   std::optional<int64_t> beams;                 // 1, which is greedy
   std::optional<int64_t> max_length;            // 128; EOS counts

@@ -12,6 +12,7 @@
 #include "decode/beam_decoding.h"
 #include "decode/decoder.h"
 #include "decode/encoder.h"
+#include "decode/live_rows.h"
 #include "decode/packed_weights.h"
 
 namespace regroup {
@@ -111,19 +112,9 @@ class GreedySearch {
     return next;
   }
 
-  // Rows of the caches still wanted, or an undefined tensor while at least half of them are live:
-  // what dropping costs (a copy of what stays) is then paid back by the steps that follow.
+  // The rows of the caches that stay, or an undefined tensor.
   at::Tensor Shrink() {
-    if (live_ * 2 > row_of_.size() || live_ == 0) return {};
-    std::vector<size_t> kept;
-    std::vector<int64_t> places;
-    for (size_t i = 0; i < row_of_.size(); ++i) {
-      if (finished_[row_of_[i]]) continue;
-      kept.push_back(row_of_[i]);
-      places.push_back(static_cast<int64_t>(i));
-    }
-    row_of_ = std::move(kept);
-    return at::tensor(places, at::kLong);
+    return KeepLiveRows(row_of_, live_, [&](size_t row) { return finished_[row]; });
   }
 
   std::vector<Hypothesis> Result() { return std::move(hypotheses_); }

@@ -4,10 +4,12 @@
 #include <glob.h>
 
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "core/utf8.h"
 #include "formats/byte_source.h"
 
 namespace regroup {
@@ -75,24 +77,6 @@ class StreamLineReader : public LineReader {
   int64_t line_number_ = 0;
 };
 
-// Length of the UTF-8 character that begins at `at`, 0 if none does (RFC 3629: no overlong forms,
-// no surrogates, nothing above U+10FFFF).
-size_t CharacterBytes(const std::string& text, size_t at) {
-  const auto byte = [&](size_t i) {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
-  };
-  const unsigned first = byte(0), second = byte(1);
-  if (first < 0x80) return 1;
-  const size_t bytes = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4) return 0;
-  for (size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0u) != 0x80u) return 0;
-  }
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool beyond = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
-  return overlong || beyond ? 0 : bytes;
-}
-
 absl::Status ExpandOne(const std::string& pattern, std::vector<std::string>* files) {
   if (FileExists(pattern)) {  // also a name that only looks like a pattern
     files->push_back(pattern);
@@ -121,7 +105,7 @@ absl::StatusOr<std::unique_ptr<LineReader>> LineReader::Open(const std::string& 
 
 absl::Status CheckUtf8(const std::string& line, const std::string& place) {
   for (size_t at = 0; at < line.size();) {
-    const size_t bytes = CharacterBytes(line, at);
+    const size_t bytes = Utf8CharacterBytes(std::string_view(line).substr(at));
     if (bytes == 0) {
       return UserError(place, absl::StrCat("not valid UTF-8 (column ", at + 1,
                                            "); convert the text to UTF-8 first"));

@@ -2,6 +2,7 @@
 #include "text/byte_tokenizer.h"
 
 #include "core/json.h"
+#include "core/utf8.h"
 #include "text/sentinels.h"
 
 namespace regroup {
@@ -9,27 +10,11 @@ namespace {
 
 constexpr int32_t kSpareBytes = 11;  // 0xF5 to 0xFF begin no character of UTF-8
 
-// Length of the well-formed UTF-8 character that `text` begins with, or 0 (Unicode, table 3-7).
-size_t CharacterBytes(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xED && byte(1) > 0x9F;
-  const bool beyond = first == 0xF4 && byte(1) > 0x8F;
-  return overlong || surrogate || beyond ? 0 : length;
-}
-
 // Python's bytes.decode("utf-8", errors="ignore").
 std::string WithoutInvalidUtf8(std::string_view bytes) {
   std::string text;
   while (!bytes.empty()) {
-    const size_t length = CharacterBytes(bytes);
+    const size_t length = Utf8CharacterBytes(bytes);
     text += bytes.substr(0, length);
     bytes.remove_prefix(length > 0 ? length : 1);
   }

@@ -9,7 +9,6 @@
 
 Needs the pinned Python environment (scripts/setup --peers); exit code 77 (skipped) without it.
 """
-import glob
 import json
 import os
 import subprocess
@@ -21,21 +20,11 @@ TOLERANCE = 1e-5
 MOST = 24  # generated tokens
 
 
-def peers_python():
-    """REGROUP_PEERS_PYTHON, else the newest environment that scripts/setup --peers made."""
-    named = os.environ.get("REGROUP_PEERS_PYTHON")
-    if named:
-        return named
-    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "regroup")
-    made = [os.path.dirname(ready) for ready in glob.glob(os.path.join(cache, "peers-*", "ready"))]
-    return os.path.join(max(made, key=os.path.getmtime), "bin", "python") if made else None
-
-
 def run_in_both_versions():
     """This file again, by the environment's Python: with its own transformers (5), then with transformers 4."""
-    python = peers_python()
-    if not python or not os.path.exists(python) or not os.path.exists(BINARY):
-        print("skipped: no Python environment (scripts/setup --peers) or no binary")
+    python = os.environ.get("REGROUP_PEERS_PYTHON")
+    if not python:
+        print("skipped: no Python environment (scripts/setup --peers)")
         sys.exit(77)
     four = os.path.join(os.path.dirname(os.path.dirname(python)), "transformers4")
     for path in ("", four):

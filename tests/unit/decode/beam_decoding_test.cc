@@ -6,21 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <csignal>
 #include <set>
 
-#include "core/stop.h"
 #include "unit/decode/engine_fixture.h"
 
 namespace regroup {
 namespace {
-
-DecodeConfig Beams(int64_t beams) {
-  DecodeConfig options;
-  options.beams = beams;
-  options.n_best = beams;
-  return options;
-}
 
 std::vector<Ids> AllIds(const Hypothesis& hypothesis) {
   std::vector<Ids> ids = {hypothesis.ids};
@@ -131,27 +122,6 @@ TEST(BeamDecoding, OneBeamObeysTheRulesOfTokensToo) {
     EXPECT_GT(h.ids.size(), 5u);
     EXPECT_EQ(std::set<int32_t>(h.ids.begin(), h.ids.end()).size(), h.ids.size());
   }
-}
-
-TEST(BeamDecoding, RunsToTheLimitWhenTheEndIsIgnored) {
-  const EndingModel m;
-  const auto engine = Engine::Create(m.config, m.weights, at::kFloat);
-  DecodeConfig options = Beams(3);
-  options.ignore_eos = true;
-  DecodeTimes times;
-  const auto result = engine->Generate(m.sources, 9, options, &times);
-  ASSERT_TRUE(result.ok());
-  for (const Hypothesis& h : *result) EXPECT_EQ(h.ids.size(), 9u);
-  EXPECT_EQ(times.step_seconds.size(), 9u);
-}
-
-TEST(BeamDecoding, AStopSignalEndsItWithTheStoppedStatus) {
-  const EndingModel m;
-  const auto engine = Engine::Create(m.config, m.weights, at::kFloat);
-  RequestStop(SIGTERM);
-  const auto result = engine->Generate(m.sources, 9, Beams(2), nullptr);
-  RequestStop(0);
-  EXPECT_TRUE(IsStopped(result.status()));
 }
 
 TEST(BeamDecoding, WorksWithAVocabularySmallerThanTwiceTheBeams) {

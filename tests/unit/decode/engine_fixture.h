@@ -92,6 +92,13 @@ struct EndingModel {
   }
 };
 
+inline DecodeConfig Beams(int64_t beams) {
+  DecodeConfig options;
+  options.beams = beams;
+  options.n_best = beams;
+  return options;
+}
+
 struct LogitsPair {
   at::Tensor cached, full;
 };

@@ -102,25 +102,28 @@ TEST(Greedy, NothingFollowsTheEndAndTheScoreCountsIt) {
   EXPECT_GT(ended, 0);
 }
 
-TEST(Greedy, RunsToTheLimitWhenTheEndIsIgnored) {
+TEST(GreedyAndBeams, RunToTheLimitWhenTheEndIsIgnored) {
   const EndingModel m;
   const auto engine = Engine::Create(m.config, m.weights, at::kFloat);
-  DecodeConfig options;
-  options.ignore_eos = true;
-  DecodeTimes times;
-  const auto result = engine->Generate(m.sources, 9, options, &times);
-  ASSERT_TRUE(result.ok());
-  for (const Hypothesis& h : *result) EXPECT_EQ(h.ids.size(), 9u);
-  EXPECT_EQ(times.step_seconds.size(), 9u);
+  for (DecodeConfig options : {DecodeConfig(), Beams(3)}) {
+    options.ignore_eos = true;
+    DecodeTimes times;
+    const auto result = engine->Generate(m.sources, 9, options, &times);
+    ASSERT_TRUE(result.ok());
+    for (const Hypothesis& h : *result) EXPECT_EQ(h.ids.size(), 9u);
+    EXPECT_EQ(times.step_seconds.size(), 9u);
+  }
 }
 
-TEST(Greedy, AStopSignalEndsItWithTheStoppedStatus) {
+TEST(GreedyAndBeams, AStopSignalEndsThemWithTheStoppedStatus) {
   const EndingModel m;
   const auto engine = Engine::Create(m.config, m.weights, at::kFloat);
-  RequestStop(SIGTERM);
-  const auto result = engine->Generate(m.sources, 9, {}, nullptr);
-  RequestStop(0);
-  EXPECT_TRUE(IsStopped(result.status()));
+  for (const DecodeConfig& options : {DecodeConfig(), Beams(2)}) {
+    RequestStop(SIGTERM);
+    const auto result = engine->Generate(m.sources, 9, options, nullptr);
+    RequestStop(0);
+    EXPECT_TRUE(IsStopped(result.status()));
+  }
 }
 
 TEST(KvBytes, AreExactlyTheSharedHeadsShareOfMultiHead) {
