@@ -17,6 +17,19 @@ void CutBeforeEos(int64_t length, std::vector<int32_t>* ids) {
 
 }  // namespace
 
+absl::Status CheckSentinels(const SpanCorruptionConfig& config, int64_t sentinels) {
+  const int64_t tokens =
+      ComputeSpanLengths(config.source_length, config.noise_density, config.mean_span_length)
+          .tokens;
+  const int64_t spans = CountNoise(tokens, config.noise_density, config.mean_span_length).spans;
+  if (spans <= sentinels) return absl::OkStatus();
+  return UserError("source_length",
+                   absl::StrCat("segments of ", tokens, " tokens have ", spans,
+                                " masked spans, the tokenizer has ", sentinels,
+                                " sentinels: shorten source_length, lower noise_density or raise "
+                                "mean_span_length"));
+}
+
 Corruptor::Corruptor(const SpanCorruptionConfig& config, std::shared_ptr<const Tokenizer> tokenizer,
                      uint64_t seed)
     : config_(config),
@@ -28,16 +41,8 @@ Corruptor::Corruptor(const SpanCorruptionConfig& config, std::shared_ptr<const T
 absl::StatusOr<Corruptor> Corruptor::Create(const SpanCorruptionConfig& config,
                                             std::shared_ptr<const Tokenizer> tokenizer,
                                             uint64_t seed) {
-  Corruptor corruptor(config, std::move(tokenizer), seed);
-  const int64_t tokens = corruptor.lengths_.tokens;
-  const int64_t sentinels = corruptor.tokenizer_->sentinels();
-  const int64_t spans = CountNoise(tokens, config.noise_density, config.mean_span_length).spans;
-  if (spans <= sentinels) return corruptor;
-  return UserError("source_length",
-                   absl::StrCat("segments of ", tokens, " tokens have ", spans,
-                                " masked spans, the tokenizer has ", sentinels,
-                                " sentinels: shorten source_length, lower noise_density or raise "
-                                "mean_span_length"));
+  REGROUP_RETURN_IF_ERROR(CheckSentinels(config, tokenizer->sentinels()));
+  return Corruptor(config, std::move(tokenizer), seed);
 }
 
 Example Corruptor::Corrupt(std::span<const int32_t> segment, uint64_t position) const {

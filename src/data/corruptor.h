@@ -12,6 +12,9 @@
 
 namespace regroup {
 
+// UserError if the segments of `config` would need more than `sentinels` sentinels.
+absl::Status CheckSentinels(const SpanCorruptionConfig& config, int64_t sentinels);
+
 class Corruptor {
  public:
   // UserError if the segments would need more sentinels than the tokenizer has.

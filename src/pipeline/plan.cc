@@ -14,6 +14,7 @@
 #include "checkpoint/hf_folder.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "data/corruptor.h"
 #include "data/rows.h"
 #include "data/span_corruption.h"
 #include "formats/lines.h"
@@ -101,11 +102,13 @@ class Planner {
       const auto loaded = Tokenizer::Load(tokenizer.path);
       if (loaded.ok()) {
         tokenizer_size_ = (*loaded)->size();
+        sentinels_ = (*loaded)->sentinels();
       } else {
         plan_.problems.Add(PlaceOf({"tokenizer", "path"}), loaded.status());
       }
     } else if (tokenizer.train.has_value()) {
       tokenizer_size_ = tokenizer.train->vocab_size + tokenizer.train->extra_ids;
+      sentinels_ = tokenizer.train->extra_ids;
     }
   }
 
@@ -153,10 +156,23 @@ class Planner {
     row.seconds = TrainingSeconds(config, shape, row.steps);
   }
 
+  // Of the source's own tokenizer, or of the recipe's.
+  int64_t SentinelsOf(const std::string& from) const {
+    if (!IsFolderReference(from) || !HasTokenizer(from)) return sentinels_;
+    const auto tokenizer = Tokenizer::Load(from);
+    return tokenizer.ok() ? (*tokenizer)->sentinels() : sentinels_;
+  }
+
+  void CheckData(const SpanCorruptionConfig& data, int64_t sentinels) {
+    if (const absl::Status fits = CheckSentinels(data, sentinels); !fits.ok())
+      Problem("data", fits);
+  }
+
   void Plan(const PretrainStage& stage, StagePlan& row) {
     const T5Config config = MakeT5Config(stage.model, tokenizer_size_);
     if (const absl::Status valid = ValidateT5Config(config, "model"); !valid.ok())
       Problem("model", valid);
+    CheckData(stage.data, sentinels_);
     row.steps = stage.steps;
     const SpanLengths lengths = ComputeSpanLengths(
         stage.data.source_length, stage.data.noise_density, stage.data.mean_span_length);
@@ -188,6 +204,7 @@ class Planner {
     if (!Good("", resolved) || !config.has_value()) return;
     row.steps = resolved->steps;
     const Lineage& now = resolved->after;
+    CheckData(now.data, SentinelsOf(stage.from));
     const SpanLengths lengths = ComputeSpanLengths(now.data.source_length, now.data.noise_density,
                                                    now.data.mean_span_length);
     Training(*config, now.batch, resolved->optimizer, lengths.source, lengths.target,
@@ -265,6 +282,7 @@ class Planner {
   RecipePlan& plan_;
   const Stage* stage_ = nullptr;
   int64_t tokenizer_size_ = 32100;
+  int64_t sentinels_ = 100;
   std::map<std::string, T5Config> configs_;
   std::set<std::pair<std::string, std::string>> checked_rows_;  // task, path
 };

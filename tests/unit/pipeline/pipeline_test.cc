@@ -266,6 +266,14 @@ TEST_F(Pipeline, PlanFindsHeadsThatDoNotDivideAndFilesThatAreMissing) {
   EXPECT_THAT(lines, Contains(HasSubstr("none.txt")));
 }
 
+TEST_F(Pipeline, PlanFindsSegmentsThatNeedMoreSentinelsThanThereAre) {
+  const RecipePlan plan = PlanRecipe(Load({"tokenizer.train.extra_ids=2"}));
+  ASSERT_EQ(plan.problems.list().size(), 3u) << "the parent, and what goes on with its data";
+  EXPECT_THAT(plan.problems.list()[0].place, HasSubstr("stages.parent.pretrain.data"));
+  EXPECT_THAT(plan.problems.list()[0].message, HasSubstr("masked spans, the tokenizer "
+                                                         "has 2 sentinels"));
+}
+
 TEST_F(Pipeline, AlphaCountsTargetTokens) {
   const std::string set = "stages.up.uptrain.batch={examples: 16}";  // the source's: 8
   const Recipe recipe = Load({set});
