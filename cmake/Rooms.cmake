@@ -159,6 +159,8 @@ function(regroup_add_binary)
   if(NOT found)
     return()
   endif()
+  set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/src/cli/bind.cc" PROPERTIES
+    COMPILE_DEFINITIONS "REGROUP_VERSION=\"${PROJECT_VERSION}\"")
   add_executable(regroup "${main}")
   target_link_libraries(regroup PRIVATE regroup_cli regroup_warnings)
   target_precompile_headers(regroup REUSE_FROM regroup_aten_pch)

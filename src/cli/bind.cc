@@ -1,6 +1,8 @@
 // CLI11 splits the arguments; names, limits and messages come from the commands' own fields.
 #include "cli/bind.h"
 
+#include <torch/headeronly/version.h>
+
 #include <CLI/CLI.hpp>
 #include <set>
 
@@ -238,7 +240,8 @@ std::string Overview(const std::vector<Command>& commands) {
     left.resize(14, ' ');
     absl::StrAppend(&text, left, group.empty() ? command.summary : GroupSummary(group), "\n");
   }
-  return absl::StrCat(text, "\nregroup COMMAND --help says more.\n");
+  return absl::StrCat(text,
+                      "\nregroup COMMAND --help says more; regroup --version names the version.\n");
 }
 
 absl::StatusOr<Invocation> ParseArguments(std::vector<Command>& commands,
@@ -247,6 +250,10 @@ absl::StatusOr<Invocation> ParseArguments(std::vector<Command>& commands,
   if (arguments.empty()) return UnknownCommand(commands, "", "");
   if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     result.help = Overview(commands);
+    return result;
+  }
+  if (arguments[0] == "--version") {
+    result.help = "regroup " REGROUP_VERSION ", LibTorch " TORCH_VERSION "\n";
     return result;
   }
   std::string name = arguments[0];

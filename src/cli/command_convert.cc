@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::string from, to, kv_heads;
   std::string method = "mean";
-  std::string sites = "decoder_self,cross";
+  std::optional<std::string> sites;
   bool overwrite = false;
 
   template <class Self, class Visitor>
@@ -25,29 +25,22 @@ struct Options {
     v(Field("kv_heads", "G, or decoder_self=4,cross=2").Required(), c.kv_heads);
     v(Field("method", "how the heads of a group become one").OneOf({"mean", "first", "random"}),
       c.method);
-    v(Field("sites", "attention sites, with commas: encoder_self,decoder_self,cross"), c.sites);
+    v(Field("sites",
+            "attention sites, with commas: encoder_self,decoder_self,cross; otherwise those that "
+            "--kv-heads names, or decoder_self,cross"),
+      c.sites);
     v(Field("overwrite", "replace a folder that regroup wrote"), c.overwrite);
   }
 };
 
-absl::StatusOr<std::vector<std::string>> ParseSites(const std::string& text) {
-  const std::vector<std::string> known = {"encoder_self", "decoder_self", "cross"};
-  std::vector<std::string> sites = absl::StrSplit(text, ',', absl::SkipEmpty());
-  for (const std::string& site : sites) {
-    if (std::find(known.begin(), known.end(), site) == known.end()) {
-      return UserError("--sites",
-                       absl::StrCat("there is no site \"", site, "\"", DidYouMean(site, known),
-                                    "; there are ", absl::StrJoin(known, ", ")));
-    }
-  }
-  if (sites.empty()) return UserError("--sites", "is empty: nothing would be converted");
-  return sites;
+std::vector<std::string> ParseSites(const std::string& text) {
+  return absl::StrSplit(text, ',', absl::SkipEmpty());
 }
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
   ConvertConfig how;
   REGROUP_ASSIGN_OR_RETURN(how.kv_heads, ParseKvHeadsFlag(options.kv_heads));
-  REGROUP_ASSIGN_OR_RETURN(how.sites, ParseSites(options.sites));
+  if (options.sites.has_value()) how.sites = ParseSites(*options.sites);
   how.method = options.method;
   how.seed = static_cast<uint64_t>(common.seed.value_or(1));
   REGROUP_ASSIGN_OR_RETURN(const ConversionReport report,

@@ -87,29 +87,41 @@ absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text) {
   return json;
 }
 
+std::vector<std::string> SitesOf(const ConvertConfig& config) {
+  if (config.sites.has_value()) return *config.sites;
+  if (!config.kv_heads.is_object()) return {"decoder_self", "cross"};
+  std::vector<std::string> named;
+  for (const auto& item : config.kv_heads.items()) named.push_back(item.key());
+  return named;
+}
+
 absl::StatusOr<KvHeads> TargetKvHeads(const T5Config& source, const ConvertConfig& config) {
-  for (const std::string& site : config.sites) {
-    if (!Contains(Sites(), site)) return UnknownSite("sites", site);
+  const std::vector<std::string> sites = SitesOf(config);
+  const std::string place = config.sites.has_value() ? "sites" : kPlace;
+  for (const std::string& site : sites) {
+    if (!Contains(Sites(), site)) return UnknownSite(place, site);
+    if (std::count(sites.begin(), sites.end(), site) > 1)
+      return UserError(place, absl::StrCat("the site ", site, " is named twice"));
   }
-  if (config.sites.empty())
-    return UserError("sites", "is empty; name at least one of encoder_self, decoder_self, cross");
+  if (sites.empty())
+    return UserError(place, "is empty; name at least one of encoder_self, decoder_self, cross");
   KvHeads target = source.kv_heads;
   if (!config.kv_heads.is_object()) {
-    for (const std::string& site : config.sites) {
+    for (const std::string& site : sites) {
       REGROUP_RETURN_IF_ERROR(
           SetSite(absl::StrCat(kPlace, " (", site, ")"), config.kv_heads, HeadsOf(target, site)));
     }
     return target;
   }
   for (const auto& [site, value] : config.kv_heads.items()) {
-    const std::string place = absl::StrCat(kPlace, ".", site);
-    if (!Contains(Sites(), site)) return UnknownSite(place, site);
-    if (!Contains(config.sites, site)) {
-      return UserError(place, absl::StrCat("the site is not among the sites to convert (",
-                                           absl::StrJoin(config.sites, ", "),
-                                           "); add it to `sites` or leave it out here"));
+    const std::string here = absl::StrCat(kPlace, ".", site);
+    if (!Contains(Sites(), site)) return UnknownSite(here, site);
+    if (!Contains(sites, site)) {
+      return UserError(here, absl::StrCat("the site is not among the sites to convert (",
+                                          absl::StrJoin(sites, ", "),
+                                          "); add it to `sites` or leave it out here"));
     }
-    REGROUP_RETURN_IF_ERROR(SetSite(place, value, HeadsOf(target, site)));
+    REGROUP_RETURN_IF_ERROR(SetSite(here, value, HeadsOf(target, site)));
   }
   return target;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace regroup {
 struct ConvertConfig {
   Json kv_heads;                // G, or {site: G or [G per layer]}
   std::string method = "mean";  // mean | first | random
-  std::vector<std::string> sites = {"decoder_self", "cross"};
+  std::optional<std::vector<std::string>> sites;
   uint64_t seed = 1;  // random
 
   template <class Self, class Visitor>
@@ -22,13 +23,20 @@ struct ConvertConfig {
     v(Field("kv_heads", "K/V heads: G, or {site: G or [G per layer]}").Required(), c.kv_heads);
     v(Field("method", "how heads of a group become one").OneOf({"mean", "first", "random"}),
       c.method);
-    v(Field("sites", "attention sites to convert").OneOf({"encoder_self", "decoder_self", "cross"}),
+    v(Field("sites",
+            "attention sites to convert; otherwise those that kv_heads names, or decoder_self and "
+            "cross")
+          .OneOf({"encoder_self", "decoder_self", "cross"}),
       c.sites);
   }
 };
 
 // "4" or "decoder_self=4,cross=2" (the command line's form) to the JSON form.
 absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text);
+
+// The sites to convert: those that `sites` says, else those that `kv_heads` names, else decoder
+// self and cross (the GQA paper leaves the encoder alone, section 2.2).
+std::vector<std::string> SitesOf(const ConvertConfig& config);
 
 // The target's K/V heads: sites not named keep the source's. Errors: G < 1, G > source heads, not a
 // divisor of the source's K/V heads, wrong number of layers, unknown site, an explicit site that

@@ -139,7 +139,7 @@ class Checker {
 
   void Check(const ConvertStage& stage) {
     CheckModelSource(stage.from);
-    if (stage.convert.sites.empty()) Add("sites", "is empty: nothing would be converted");
+    if (SitesOf(stage.convert).empty()) Add("sites", "is empty: nothing would be converted");
   }
 
   void Check(const UptrainStage& stage) {

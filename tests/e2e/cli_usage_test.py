@@ -47,6 +47,8 @@ def help_begins_with_examples():
         expect(out.index(f"  regroup {command}") < out.index("Options"), f"{command}: examples come first\n{out}")
     code, out, _ = run("--help")
     expect(code == 0 and "  run " in out and "doctor" in out, out)
+    code, out, _ = run("--version")
+    expect(code == 0 and out.startswith("regroup ") and "LibTorch 2." in out, out)
 
 
 def missing_files_are_the_users_fault():

@@ -163,10 +163,12 @@ def check_compact(folder, rows, grouped_losses, plain, again):
     for how in ({"num_beams": 1}, {"num_beams": 4}):
         ids, cache = generated(compact, rows, **how)
         assert ids == generated(plain, rows, **how)[0], how
-        for stored, heads in ((cache.self_attention_cache, 2), (cache.cross_attention_cache, 1)):
+        for stored, site in ((cache.self_attention_cache, "decoder_self"), (cache.cross_attention_cache, "cross")):
             used = [layer for layer in stored.layers if layer.keys is not None]
-            assert len(used) == compact.config.num_decoder_layers
-            assert all(layer.keys.shape[1] == layer.values.shape[1] == heads for layer in used)
+            held = compact.config.kv_heads[site]  # G, or G of each layer; never the query heads
+            wanted = held if isinstance(held, list) else [held] * compact.config.num_decoder_layers
+            assert all(heads < compact.config.num_heads for heads in wanted), wanted
+            assert [layer.keys.shape[1] for layer in used] == [layer.values.shape[1] for layer in used] == wanted, site
         if how["num_beams"] == 1:
             assert all(cache.self_attention_cache.layers[0].keys.shape[2] >= len(row) - 1 for row in ids)
     compact.save_pretrained(again)
@@ -206,6 +208,21 @@ def check_ctranslate2(paths, rows, tied, version):
     if not tied:  # the control: the other folder is scaled wrongly
         assert os.path.exists(os.path.join(paths["ct2"], "README.md"))
         assert worst(losses, in_ctranslate2(paths[wrong], rows)[1]) > 0.01
+    return worst(losses, found)
+
+
+def convert(parent, grouped, everywhere):
+    """By the command; `everywhere` the encoder too and each layer with its own number, which a recipe can say."""
+    if not everywhere:
+        regroup("convert", "--from", parent, "--to", grouped, "--kv-heads", "decoder_self=2,cross=1")
+        return
+    out = os.path.dirname(grouped)
+    recipe = os.path.join(out, "recipe.yaml")
+    with open(recipe, "w") as file:
+        file.write(f"name: convert\nstages: {{grouped: {{convert: {{from: {parent}, "
+                   "kv_heads: {encoder_self: 4, decoder_self: [1, 4], cross: [2, 1]}}}}\n")
+    regroup("run", recipe, "--out", os.path.join(out, "run"))
+    os.rename(os.path.join(out, "run", "grouped", "model"), grouped)
 
 
 def check(family, tied, version, folder, vocabulary, vocab_size):
@@ -216,7 +233,7 @@ def check(family, tied, version, folder, vocabulary, vocab_size):
     make_parent(paths["parent"], family, tied, vocabulary, vocab_size)
     stock = classes(family)[1]
     umt5_of_5 = family == "UMT5" and not tied and version == "5"  # which scales where T5X and transformers 4 do not
-    regroup("convert", "--from", paths["parent"], "--to", paths["grouped"], "--kv-heads", "decoder_self=2,cross=1")
+    convert(paths["parent"], paths["grouped"], everywhere=family == "T5" and not tied)
     regroup("export", "--from", paths["grouped"], "--to", paths["expanded"], "--expand-kv")
     regroup("export", "--from", paths["grouped"], "--to", paths["compact"])
     grouped = regroup_losses(paths["grouped"], paths["rows"])
@@ -232,12 +249,11 @@ def check(family, tied, version, folder, vocabulary, vocab_size):
     assert regroup_ids(paths["grouped"], paths["rows"]) == generated(plain, rows)[0]
     if family == "ByT5":
         check_bytes(paths["parent"], parent)
-    if family in ("T5", "MT5"):
-        check_ctranslate2(paths, rows, tied, version)
+    in_ct2 = check_ctranslate2(paths, rows, tied, version) if family in ("T5", "MT5") else None
     # The control: the parent is another function than its grouped child.
     control = worst(regroup_losses(paths["parent"], paths["rows"]), grouped)
     print(f"transformers {version}, {family} {'tied' if tied else 'untied'}: parent {parent_loss:.1e}, expanded "
-          f"{expanded_loss:.1e}, compact {compact_loss:.1e}, control {control:.1e}", flush=True)
+          f"{expanded_loss:.1e}, compact {compact_loss:.1e}{f', CTranslate2 {in_ct2:.1e}' if in_ct2 else ''}, control {control:.1e}", flush=True)
     assert max(parent_loss, expanded_loss, compact_loss) <= TOLERANCE
     assert control > 1e-3
 

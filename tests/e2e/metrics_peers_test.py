@@ -126,6 +126,9 @@ def scored(rows, *options):
         return regroup("--predictions", predictions, "--references", references, *options)
 
 
+WORST = [0.0]
+
+
 def compare(found, expected, what):
     for key, value in expected.items():
         if isinstance(value, (list, tuple)):
@@ -133,6 +136,7 @@ def compare(found, expected, what):
         elif isinstance(value, str):
             expect(found[key] == value, f"{what}: {key} is {found[key]!r}, expected {value!r}")
         else:
+            WORST[0] = max(WORST[0], abs(found[key] - value))
             expect(abs(found[key] - value) <= TOLERANCE, f"{what}: {key} is {found[key]!r}, expected {value!r}")
 
 
@@ -229,6 +233,7 @@ def paired_p_values_agree_with_sacrebleus():
         print(f"        difference {found['paired']['bleu']['difference']:+.3f}: p {p:.4f}, sacreBLEU {theirs:.4f}")
         expect(abs(p - theirs) <= 5 * (2 * max(p, 0.002) * (1 - p) / samples) ** 0.5 + 1e-3, f"p {p}, sacreBLEU {theirs}")
         seen.append(p)
+    print(f"        largest difference of a score in all tests: {WORST[0]:.1e}")
     expect(min(seen) < 0.01 < 0.1 < max(seen), f"the systems should differ clearly and not: {seen}")
 
 

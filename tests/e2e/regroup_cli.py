@@ -91,7 +91,7 @@ stages:
   "{v}_up": {uptrain: {from: "{v}", alpha: 5%, optimizer_state: keep, evaluate_at: [0, 5%]}}
   gqa_copy:
     finetune: {from: gqa_up, task: copy, steps: 100, batch: {examples: 4}, validate_every: 20, optimizer: {learning_rate: 0.01}}
-  scores: {evaluate: {from: gqa_copy, task: copy, split: test, bootstrap: 100}}
+  scores: {evaluate: {from: gqa_copy, task: copy, split: test, bootstrap: 100, beams: 2}}
   plain: {export: {from: gqa_copy, expand_kv: true}}
   speed: {bench: {from: [parent, "{v}_up"], batch: 2, source: 16, target: 4, repeats: 1}}
   table: {compare: {rows: [scores], bench: speed, recovery: ["{v}_up"]}}

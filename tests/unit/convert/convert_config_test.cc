@@ -52,6 +52,8 @@ TEST(TargetKvHeads, ConvertsTheNamedSitesAndKeepsTheOthers) {
   EXPECT_EQ(TargetKvHeads(Source(), Wanting(2)).value(), (KvHeads{{8}, {2, 2}, {2, 2}}));
   EXPECT_EQ(TargetKvHeads(Source(), Wanting({{"cross", {1, 4}}})).value(),
             (KvHeads{{8}, {8, 8}, {1, 4}}));
+  EXPECT_EQ(TargetKvHeads(Source(), Wanting({{"encoder_self", 2}})).value(),
+            (KvHeads{{2}, {8, 8}, {8, 8}}));
   ConvertConfig everywhere = Wanting(4);
   everywhere.sites = {"encoder_self", "decoder_self", "cross"};
   EXPECT_EQ(TargetKvHeads(Source(), everywhere).value(), (KvHeads{{4}, {4, 4}, {4, 4}}));
@@ -73,12 +75,17 @@ TEST(TargetKvHeads, RefusesWhatCannotBe) {
               HasSubstr("expected 2 numbers, one per layer"));
   EXPECT_THAT(Refusal(Source(), Wanting({{"cross", {1, 3}}})), HasSubstr("kv_heads.cross[1]"));
   EXPECT_THAT(Refusal(Source(), Wanting({{"crss", 1}})), HasSubstr("did you mean \"cross\""));
-  EXPECT_THAT(Refusal(Source(), Wanting({{"encoder_self", 1}})), HasSubstr("not among the sites"));
-  ConvertConfig config = Wanting(1);
+  ConvertConfig config = Wanting({{"encoder_self", 1}});
+  config.sites = {"cross"};
+  EXPECT_THAT(Refusal(Source(), config), HasSubstr("not among the sites"));
+  config = Wanting(1);
+  config.sites = {"cross", "cross"};
+  EXPECT_THAT(Refusal(Source(), config), HasSubstr("named twice"));
   config.sites = {"decoder"};
   EXPECT_THAT(Refusal(Source(), config), HasSubstr("unknown site \"decoder\""));
-  config.sites = {};
+  config.sites = std::vector<std::string>{};
   EXPECT_THAT(Refusal(Source(), config), HasSubstr("at least one"));
+  EXPECT_THAT(Refusal(Source(), Wanting(Json::object())), HasSubstr("at least one"));
 }
 
 }  // namespace
