@@ -91,6 +91,10 @@ class Packages(Machine):
         self.assertIn(" cmake ", line)  # removed, its configuration left: not installed
         self.assertNotIn("ninja-build", line)
 
+    def test_fuzz_adds_clang(self):
+        self.assertNotIn("clang", self.dry_run())
+        self.assertRegex(self.dry_run("--fuzz"), r"packages to install \(up to 900 MB\): .* clang libclang-rt-dev")
+
     def test_with_neither_root_nor_sudo_one_message_says_what_to_ask_for(self):
         self.command("id", "echo 1000")
         self.command("sudo", "exit 1")
