@@ -11,9 +11,10 @@ namespace {
 
 constexpr size_t kLongestPlainKey = 1000;  // YAML takes "key:" up to 1024 characters
 
+// Without white space, which the parser of numbers would skip.
 bool LooksLikeNumber(const std::string& text) {
   double value;
-  return !text.empty() && absl::SimpleAtod(text, &value);
+  return text.find_first_of(" \t\n\v\f\r") == std::string::npos && absl::SimpleAtod(text, &value);
 }
 
 bool IsAlphanumeric(char c) {
@@ -33,9 +34,7 @@ bool IsPlainText(const std::string& text) {
 }
 
 bool NeedsQuotes(const Node& node) {
-  if (!node.plain) return true;
-  const bool spaces = node.text.find_first_of(" \t\n\v\f\r") != std::string::npos;
-  return !IsPlainText(node.text) && (spaces || !LooksLikeNumber(node.text));
+  return !node.plain || (!IsPlainText(node.text) && !LooksLikeNumber(node.text));
 }
 
 std::string Scalar(const Node& node) {
@@ -88,12 +87,13 @@ Json NodeToJson(const Node& node) {
   int64_t whole;
   double number;
   if (node.text == "true" || node.text == "false") return node.text == "true";
+  if (!LooksLikeNumber(node.text)) return node.text;
   if (absl::SimpleAtoi(node.text, &whole)) return whole;
-  if (LooksLikeNumber(node.text) && absl::SimpleAtod(node.text, &number)) return number;
-  return node.text;
+  return absl::SimpleAtod(node.text, &number) ? Json(number) : Json(node.text);
 }
 
 std::string WriteYaml(const Node& node) {
+  if (node.items.empty()) return "{}\n";
   std::string out;
   Write(node, 0, out);
   return out;

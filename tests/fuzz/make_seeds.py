@@ -6,6 +6,7 @@ import io
 import pathlib
 import pickletools
 import re
+import shutil
 import struct
 import zipfile
 
@@ -118,7 +119,8 @@ def write(folder):
     """folder/<target>/seeds/<number>, folder/<target>/words."""
     for target, contents in seeds().items():
         place = folder / target / "seeds"
-        place.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)  # a fixed seed gives one course only with the same seeds
+        place.mkdir(parents=True)
         for number, content in enumerate(contents):
             (place / f"{number:03}").write_bytes(content)
     for target, words in dictionaries().items():
