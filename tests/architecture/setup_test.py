@@ -112,6 +112,15 @@ class Packages(Machine):
         self.assertFalse((self.dir / "network").exists())
 
 
+class Fuzzing(Machine):
+    def test_without_libfuzzer_it_is_skipped_and_says_so(self):
+        self.command("clang++", f"echo {self.dir}")  # a clang without its run-time library
+        env = dict(os.environ, PATH=f"{self.dir}/bin:{os.environ['PATH']}")
+        result = subprocess.run([SOURCE / "scripts/fuzz"], env=env, text=True, capture_output=True, check=False)
+        self.assertEqual(77, result.returncode)
+        self.assertIn("scripts/setup --fuzz", result.stderr)
+
+
 class Current(Machine):
     """scripts/regroup in the build folder that this test runs from."""
 

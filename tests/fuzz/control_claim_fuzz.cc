@@ -1,5 +1,5 @@
 // A control that must fail: a reader that allocates as many bytes as the first 4 of its input
-// claim. fuzz_test.py expects the fault to be found.
+// claim. targets_test.py expects the fault to be found.
 #include <cstdint>
 #include <cstring>
 #include <vector>

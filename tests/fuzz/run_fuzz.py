@@ -1,5 +1,5 @@
 """Replays the cases of each fuzz target, then fuzzes it; prints a row per target and what was found.
-Called by scripts/fuzz, which has built the targets, and by fuzz_test.py."""
+Called by scripts/fuzz, which has built the targets, and by targets_test.py."""
 
 import argparse
 import concurrent.futures
