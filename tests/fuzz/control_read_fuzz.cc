@@ -1,5 +1,6 @@
 // A control that must fail: a reader that believes the length of 4 bytes with which its input
-// begins and reads the last of as many bytes behind it. targets_test.py expects the fault to be found.
+// begins and reads the last of as many bytes behind it. targets_test.py expects the fault to be
+// found.
 #include <cstdint>
 #include <cstring>
 

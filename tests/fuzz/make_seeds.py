@@ -119,7 +119,7 @@ def write(folder):
     """folder/<target>/seeds/<number>, folder/<target>/words."""
     for target, contents in seeds().items():
         place = folder / target / "seeds"
-        shutil.rmtree(place, ignore_errors=True)  # a fixed seed gives one course only with the same seeds
+        shutil.rmtree(place, ignore_errors=True)  # none of an older version
         place.mkdir(parents=True)
         for number, content in enumerate(contents):
             (place / f"{number:03}").write_bytes(content)

@@ -34,6 +34,7 @@ class Target:
         self.name = name
         self.binary = build / "bin" / f"{name}_fuzz"
         self.work = build / "fuzz" / name
+        self.corpus = self.work / "corpus"
         self.found = build / "found" / name
         limits = LIMITS | OTHER_LIMITS.get(name, {})
         self.options = [f"-{key}={value}" for key, value in limits.items()]
@@ -60,8 +61,10 @@ class Target:
     def fuzz(self, how):
         """`how`: libFuzzer's options. What is found lies in self.found."""
         self.found.mkdir(parents=True, exist_ok=True)
-        corpus = [folder for folder in (self.work / "corpus", self.work / "seeds", FUZZ / "cases" / self.name)
-                  if folder.is_dir()]
+        self.corpus.mkdir(parents=True, exist_ok=True)
+        # libFuzzer adds what it learns to the first folder.
+        corpus = [self.corpus] + [folder for folder in (self.work / "seeds", FUZZ / "cases" / self.name)
+                                  if folder.is_dir()]
         words = self.work / "words"
         dictionary = [f"-dict={words}"] if words.exists() else []
         return self.run(f"-artifact_prefix={self.found}/", "-print_final_stats=1", "-reload=0", *dictionary, *how,
@@ -86,10 +89,9 @@ def work_on(target, arguments):
     if found is not None:
         return [target.name, "-", "-", "-", "a case fails"], found
     if arguments.minutes:
-        (target.work / "corpus").mkdir(parents=True, exist_ok=True)
         how = [f"-max_total_time={int(60 * arguments.minutes)}"]
     else:
-        shutil.rmtree(target.work / "corpus", ignore_errors=True)  # so that a seed gives one course
+        shutil.rmtree(target.corpus, ignore_errors=True)  # such a run begins with the seeds alone
         seeds = len(list((target.work / "seeds").iterdir())) + len(target.cases())
         how = [f"-runs={arguments.runs + seeds}", f"-seed={arguments.seed}"]
     started = time.monotonic()
