@@ -47,8 +47,8 @@ regroup_room(cli DEPS ${_below_pipeline} pipeline)
 # where, changes with the optimization level and the processor.
 add_library(regroup_warnings INTERFACE)
 target_compile_options(regroup_warnings INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
-  -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>)
 
 # A source file that holds the text of a file, so that the binary needs no file beside it.
 function(regroup_embed room file out_source)
@@ -198,3 +198,4 @@ endfunction()
 
 include(Tests)
 include(Benchmarks)
+include(Fuzz)

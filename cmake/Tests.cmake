@@ -4,7 +4,7 @@
 #   tests/unit/<room>/*.cc    -> <room>_test          label unit
 #   tests/golden/<room>/*.cc  -> <room>_golden_test   label golden
 #   tests/e2e/*_test.cc       -> e2e_<name>_test      label e2e, runs the real binary
-#   tests/{unit,golden,e2e,architecture}/**/*_test.{py,sh}   scripts, label of their folder
+#   tests/{unit,golden,e2e,architecture,fuzz}/**/*_test.{py,sh}   scripts, label of their folder
 # *_slow_test, *_peers_test and *_gpu_test make a binary of their own with that label.
 # Environment of every test: REGROUP_BINARY, REGROUP_SOURCE_DIR, REGROUP_BUILD_DIR.
 
@@ -103,7 +103,7 @@ function(regroup_add_e2e_tests)
 endfunction()
 
 function(regroup_add_script_tests)
-  foreach(kind IN ITEMS unit golden e2e architecture)
+  foreach(kind IN ITEMS unit golden e2e architecture fuzz)
     file(GLOB_RECURSE scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${kind}/*_test.py"
          "${CMAKE_SOURCE_DIR}/tests/${kind}/*_test.sh")
     foreach(script IN LISTS scripts)

@@ -7,7 +7,9 @@ debian_packages=(
 )
 debian_packages_megabytes=550 # on a machine that has none of them
 
-missing_packages() {
+missing_packages() { # yes|no: for fuzzing too
+  local wanted=("${debian_packages[@]}")
+  if [[ "$1" == yes ]]; then wanted+=("${fuzz_packages[@]}"); fi
   if ! command -v dpkg-query >/dev/null; then
     return
   fi
@@ -15,7 +17,7 @@ missing_packages() {
   installed="$(dpkg-query --show --showformat='${db:Status-Abbrev}${Package}\n' 2>/dev/null |
     sed -n 's/^ii *//p')"
   local package
-  for package in "${debian_packages[@]}"; do
+  for package in "${wanted[@]}"; do
     grep -qxF -- "$package" <<<"$installed" || echo "$package"
   done
 }

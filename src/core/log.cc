@@ -76,7 +76,8 @@ std::string FormatBytes(double bytes) {
     bytes /= 1000;
     ++unit;
   }
-  return absl::StrFormat(bytes < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+  const int decimals = bytes < 10 && unit > 0 ? 1 : 0;
+  return absl::StrFormat("%.*f %s", decimals, bytes, units[unit]);
 }
 
 std::string FormatCount(long long count) {

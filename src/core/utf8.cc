@@ -18,4 +18,13 @@ size_t Utf8CharacterBytes(std::string_view text) {
   return overlong || surrogate || beyond ? 0 : length;
 }
 
+size_t FindNotUtf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t bytes = Utf8CharacterBytes(text.substr(at));
+    if (bytes == 0) return at;
+    at += bytes;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace regroup

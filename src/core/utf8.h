@@ -10,4 +10,7 @@ namespace regroup {
 // table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF).
 size_t Utf8CharacterBytes(std::string_view text);
 
+// Where `text` stops being UTF-8, or npos.
+size_t FindNotUtf8(std::string_view text);
+
 }  // namespace regroup

@@ -4,7 +4,6 @@
 #include <glob.h>
 
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +16,7 @@ namespace {
 
 constexpr size_t kChunk = size_t{1} << 16;
 // A longer line is no text but a file of another kind (or a bomb): an error, not an allocation.
-constexpr size_t kLongestLine = size_t{1} << 30;
+constexpr size_t kLongestLine = size_t{64} << 20;
 
 class StreamLineReader : public LineReader {
  public:
@@ -32,7 +31,7 @@ class StreamLineReader : public LineReader {
       if (!more) break;
       any = true;
       if (TakeUntilNewline(&line)) break;
-      if (line.size() > kLongestLine) return Error("the line is longer than 1 GiB");
+      if (line.size() > kLongestLine) return Error("the line is longer than 64 MiB");
     }
     if (!any) return std::optional<std::string>();
     ++line_number_;
@@ -104,13 +103,10 @@ absl::StatusOr<std::unique_ptr<LineReader>> LineReader::Open(const std::string& 
 }
 
 absl::Status CheckUtf8(const std::string& line, const std::string& place) {
-  for (size_t at = 0; at < line.size();) {
-    const size_t bytes = Utf8CharacterBytes(std::string_view(line).substr(at));
-    if (bytes == 0) {
-      return UserError(place, absl::StrCat("not valid UTF-8 (column ", at + 1,
-                                           "); convert the text to UTF-8 first"));
-    }
-    at += bytes;
+  const size_t at = FindNotUtf8(line);
+  if (at != std::string::npos) {
+    return UserError(place, absl::StrCat("not valid UTF-8 (column ", at + 1,
+                                         "); convert the text to UTF-8 first"));
   }
   return absl::OkStatus();
 }

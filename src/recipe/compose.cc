@@ -8,9 +8,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/files.h"
+#include "core/utf8.h"
 
 namespace regroup {
 namespace {
+
+// Parts that include each other's parts multiply.
+constexpr int kMostIncludes = 100;
 
 std::string Canonical(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
@@ -33,9 +37,8 @@ std::vector<Node> TakeIncludes(Node& root, Problems& problems) {
   return parts;
 }
 
-// `open` holds the files that are being read, outermost first: meeting one again is a cycle.
-Node Load(const std::string& path, std::vector<std::string>& open, Problems& problems) {
-  open.push_back(Canonical(path));
+// An empty section where a file has none.
+Node SectionsOf(const std::string& path, Problems& problems) {
   Node own = ReadYamlFile(path, problems);
   if (!own.IsMap()) {
     if (own.kind != Node::Kind::kNull)
@@ -46,28 +49,50 @@ Node Load(const std::string& path, std::vector<std::string>& open, Problems& pro
   }
   own.kind = Node::Kind::kMap;
   if (own.mark.file.empty()) own.mark = {path, 1};
-  Node result;
-  result.kind = Node::Kind::kMap;
-  result.mark = own.mark;
-  for (const Node& part : TakeIncludes(own, problems)) {
+  return own;
+}
+
+class Loader {
+ public:
+  explicit Loader(Problems& problems) : problems_(problems) {}
+
+  Node Load(const std::string& path) {
+    open_.push_back(Canonical(path));
+    Node own = SectionsOf(path, problems_);
+    Node result;
+    result.kind = Node::Kind::kMap;
+    result.mark = own.mark;
+    for (const Node& part : TakeIncludes(own, problems_)) Include(part, result);
+    open_.pop_back();
+    MergeOver(result, own);
+    return result;
+  }
+
+ private:
+  void Include(const Node& part, Node& result) {
     const std::string file =
         std::filesystem::path(JoinPath(part.mark.Folder(), part.text)).lexically_normal().string();
-    if (std::find(open.begin(), open.end(), Canonical(file)) != open.end()) {
-      problems.Add(part.mark, "include",
-                   absl::StrCat("a cycle: ", absl::StrJoin(open, " includes "), " includes ",
-                                Canonical(file)));
+    const auto refuse = [&](const std::string& message) {
+      problems_.Add(part.mark, "include", message);
+    };
+    if (std::find(open_.begin(), open_.end(), Canonical(file)) != open_.end()) {
+      refuse(absl::StrCat("a cycle: ", absl::StrJoin(open_, " includes "), " includes ",
+                          Canonical(file)));
     } else if (!FileExists(file)) {
-      problems.Add(part.mark, "include",
-                   absl::StrCat("there is no file ", file,
-                                " (paths are relative to the file that includes)"));
+      refuse(absl::StrCat("there is no file ", file,
+                          " (paths are relative to the file that includes)"));
+    } else if (++files_ > kMostIncludes) {
+      if (files_ == kMostIncludes + 1)
+        refuse(absl::StrCat("more than ", kMostIncludes, " files are included"));
     } else {
-      MergeOver(result, Load(file, open, problems));
+      MergeOver(result, Load(file));
     }
   }
-  open.pop_back();
-  MergeOver(result, own);
-  return result;
-}
+
+  Problems& problems_;
+  std::vector<std::string> open_;  // files that are being read, outermost first: a cycle meets one
+  int files_ = 0;
+};
 
 }  // namespace
 
@@ -87,8 +112,13 @@ void MergeOver(Node& base, const Node& over) {
 }
 
 Node LoadWithIncludes(const std::string& path, Problems& problems) {
-  std::vector<std::string> open;
-  return Load(path, open, problems);
+  Node tree = Loader(problems).Load(path);
+  if (!SizeOf(tree).TooLarge()) return tree;
+  problems.Add(Problem{path, absl::StrCat(TreeSize::Limit(), " once parts are included")});
+  Node empty;
+  empty.kind = Node::Kind::kMap;
+  empty.mark = tree.mark;
+  return empty;
 }
 
 std::vector<Override> ParseOverrides(const std::vector<std::string>& sets, Problems& problems) {
@@ -97,6 +127,10 @@ std::vector<Override> ParseOverrides(const std::vector<std::string>& sets, Probl
     const size_t equals = text.find('=');
     const std::string key = text.substr(0, equals);
     Override one{text, absl::StrSplit(key, '.'), {}};
+    if (FindNotUtf8(text) != std::string_view::npos) {
+      problems.Add(Problem{absl::StrCat("--set ", text), "not valid UTF-8"});
+      continue;
+    }
     const bool hole = std::find(one.path.begin(), one.path.end(), "") != one.path.end();
     if (equals == std::string::npos || hole) {
       problems.Add(

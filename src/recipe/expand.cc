@@ -70,21 +70,6 @@ Variables ReadVariables(const Node* for_each, Problems& problems) {
   return variables;
 }
 
-std::vector<Binding> Product(const std::set<std::string>& names, const Variables& variables) {
-  std::vector<Binding> result = {{}};
-  for (const std::string& name : names) {
-    std::vector<Binding> longer;
-    for (const Binding& binding : result) {
-      for (const Variant& variant : variables.at(name)) {
-        longer.push_back(binding);
-        longer.back()[name] = &variant;
-      }
-    }
-    result = std::move(longer);
-  }
-  return result;
-}
-
 // The work on one recipe: what is declared, what was used, what went wrong.
 class Expander {
  public:
@@ -98,7 +83,8 @@ class Expander {
     result.key_marks.clear();
     for (size_t i = 0; i < stages.items.size(); ++i) {
       for (const Binding& binding :
-           Product(Used(stages.keys[i], stages.key_marks[i]), variables_)) {
+           Product(Used(stages.keys[i], stages.key_marks[i]), stages.key_marks[i])) {
+        if (!Spend(SizeOf(stages.items[i]), stages.key_marks[i])) return result;
         const std::string name = Replace(stages.keys[i], binding, stages.key_marks[i]);
         if (const Node* first = result.Find(name)) {
           problems_.Add(
@@ -125,6 +111,34 @@ class Expander {
   }
 
  private:
+  // False where the expanded stages would hold too much: a problem, told once.
+  bool Spend(const TreeSize& more, const Mark& mark) {
+    if (made_.TooLarge()) return false;
+    made_ += more;
+    if (!made_.TooLarge()) return true;
+    problems_.Add(mark, "for_each",
+                  absl::StrCat(TreeSize::Limit(), " once stages are written for their variants"));
+    return false;
+  }
+
+  // Every combination of the variants of `names`; none where there are too many.
+  std::vector<Binding> Product(const std::set<std::string>& names, const Mark& mark) {
+    std::vector<Binding> result = {{}};
+    for (const std::string& name : names) {
+      const std::vector<Variant>& variants = variables_.at(name);
+      if (!Spend({result.size() * variants.size(), 0}, mark)) return {};
+      std::vector<Binding> longer;
+      for (const Binding& binding : result) {
+        for (const Variant& variant : variants) {
+          longer.push_back(binding);
+          longer.back()[name] = &variant;
+        }
+      }
+      result = std::move(longer);
+    }
+    return result;
+  }
+
   // Declared variables in `text`; others are problems.
   std::set<std::string> Used(const std::string& text, const Mark& mark) {
     std::set<std::string> names;
@@ -173,6 +187,7 @@ class Expander {
         const Node* field = FieldOf(one, binding, mark);
         value = field != nullptr ? field->text : "";
       }
+      if (!Spend({0, value.size()}, mark)) return out;
       absl::StrAppend(&out, text.substr(done, one.begin - done), value);
       done = one.end;
     }
@@ -192,7 +207,8 @@ class Expander {
     const bool whole = found.size() == 1 && found[0].begin == 0 && found[0].end == node.text.size();
     if (whole && !found[0].field.empty() && binding.contains(found[0].variable)) {
       const Mark mark = node.mark;
-      if (const Node* field = FieldOf(found[0], binding, mark)) node = *field;
+      const Node* field = FieldOf(found[0], binding, mark);
+      if (field != nullptr && Spend(SizeOf(*field), mark)) node = *field;
       node.mark = mark;
     } else {
       node.text = Replace(node.text, binding, node.mark);
@@ -204,7 +220,8 @@ class Expander {
     for (const Node& item : list.items) {
       std::set<std::string> free = UsedDeep(item);
       std::erase_if(free, [&](const std::string& name) { return binding.contains(name); });
-      for (const Binding& more : Product(free, variables_)) {
+      for (const Binding& more : Product(free, item.mark)) {
+        if (!Spend(SizeOf(item), item.mark)) return;
         Binding all = binding;
         all.insert(more.begin(), more.end());
         items.push_back(item);
@@ -227,6 +244,7 @@ class Expander {
   Problems& problems_;
   std::set<std::string> used_;
   std::string stage_;
+  TreeSize made_;  // by expansion
 };
 
 }  // namespace

@@ -66,11 +66,28 @@ bool CheckDefaults(const Node& defaults, const Node& stages, Problems& problems)
   return true;
 }
 
+// False: too much once every stage has its defaults.
+bool CheckSize(const Node& defaults, const Node& stages, Problems& problems) {
+  TreeSize size;
+  for (size_t i = 0; i < defaults.keys.size(); ++i) {
+    const TreeSize one = SizeOf(defaults.items[i]);
+    for (const Node& stage : stages.items) {
+      if (stage.Find(defaults.keys[i]) != nullptr) size += one;
+    }
+  }
+  if (!size.TooLarge()) return true;
+  problems.Add(defaults.mark, "defaults",
+               absl::StrCat(TreeSize::Limit(), " once every stage has them"));
+  return false;
+}
+
 void ApplyDefaults(Node& root, Problems& problems) {
   const Node* defaults = root.Find("defaults");
   Node* stages = root.Find("stages");
   if (defaults == nullptr || stages == nullptr || !stages->IsMap()) return;
-  if (!CheckDefaults(*defaults, *stages, problems)) return root.Erase("defaults");
+  if (!CheckDefaults(*defaults, *stages, problems) || !CheckSize(*defaults, *stages, problems)) {
+    return root.Erase("defaults");
+  }
   for (size_t i = 0; i < defaults->keys.size(); ++i) {
     for (Node& stage : stages->items) {
       Node* own = stage.Find(defaults->keys[i]);

@@ -5,18 +5,20 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/files.h"
+#include "core/utf8.h"
 
 namespace regroup {
 namespace {
 
-constexpr size_t kMostValues = 100000;
+constexpr uintmax_t kLongestFile = uintmax_t{1} << 20;
 
 struct TooManyValues {
   Mark mark;
@@ -38,14 +40,15 @@ class TreeBuilder : public YAML::EventHandler {
       problems_.Add(At(mark), "", "an alias inside the value that it names");
       return Finish(Make(Node::Kind::kNull, mark), 0);
     }
+    Count(SizeOf(anchors_.at(anchor)), mark);
     Node copy = anchors_.at(anchor);
-    Count(CountValues(copy), mark);
     copy.mark = At(mark);
     Finish(std::move(copy), 0);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Node node = Make(Node::Kind::kScalar, mark);
+    Count({0, value.size()}, mark);
     node.text = value;
     node.plain = tag == "?";
     Finish(std::move(node), anchor);
@@ -74,22 +77,16 @@ class TreeBuilder : public YAML::EventHandler {
   Mark At(const YAML::Mark& mark) const { return {file_, mark.line + 1}; }
 
   Node Make(Node::Kind kind, const YAML::Mark& mark) {
-    Count(1, mark);
+    Count({1, 0}, mark);
     Node node;
     node.kind = kind;
     node.mark = At(mark);
     return node;
   }
 
-  void Count(size_t more, const YAML::Mark& mark) {
-    values_ += more;
-    if (values_ > kMostValues) throw TooManyValues{At(mark)};
-  }
-
-  static size_t CountValues(const Node& node) {
-    size_t count = 1;
-    for (const Node& item : node.items) count += CountValues(item);
-    return count;
+  void Count(const TreeSize& more, const YAML::Mark& mark) {
+    size_ += more;
+    if (size_.TooLarge()) throw TooManyValues{At(mark)};
   }
 
   void Begin(Node node, YAML::anchor_t anchor) {
@@ -103,7 +100,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void Finish(Node node, YAML::anchor_t anchor) {
-    if (anchor != 0) anchors_[anchor] = node;
+    if (anchor != 0) Remember(node, anchor);
     if (open_.empty()) {
       root_ = std::move(node);
     } else if (open_.back().node.IsList()) {
@@ -113,6 +110,13 @@ class TreeBuilder : public YAML::EventHandler {
     } else {
       TakeValue(open_.back(), std::move(node));
     }
+  }
+
+  // The copy counts: anchors in one another would hold the innermost value many times.
+  void Remember(const Node& node, YAML::anchor_t anchor) {
+    size_ += SizeOf(node);
+    if (size_.TooLarge()) throw TooManyValues{node.mark};
+    anchors_[anchor] = node;
   }
 
   void TakeKey(Open& map, const Node& node) {
@@ -143,8 +147,18 @@ class TreeBuilder : public YAML::EventHandler {
   Node root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Node> anchors_;
-  size_t values_ = 0;
+  TreeSize size_;
 };
+
+// yaml-cpp would pass other bytes on as they stand, and takes zeros for UTF-16 or UTF-32.
+bool IsUtf8(const std::string& text, const std::string& file, Problems& problems) {
+  const size_t at = std::min(FindNotUtf8(text), text.find('\0'));
+  if (at == std::string::npos) return true;
+  const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  problems.Add({file, static_cast<int>(line) + 1}, "",
+               "not valid UTF-8; convert the file to UTF-8 first");
+  return false;
+}
 
 void FindTabs(const std::string& text, const std::string& file, Problems& problems) {
   int line = 0;
@@ -155,48 +169,6 @@ void FindTabs(const std::string& text, const std::string& file, Problems& proble
     if (tab != absl::string_view::npos && content != absl::string_view::npos && tab < content) {
       problems.Add({file, line}, "", "a tab in the indentation; YAML wants spaces");
       return;
-    }
-  }
-}
-
-bool LooksLikeNumber(const std::string& text) {
-  double value;
-  return !text.empty() && absl::SimpleAtod(text, &value);
-}
-
-bool NeedsQuotes(const Node& node) {
-  if (!node.plain) return true;
-  const std::string& s = node.text;
-  if (LooksLikeNumber(s)) return false;
-  return s.empty() || s.find_first_of(":#{}[],&*!|>'\"%@`\n\t\\?") != std::string::npos ||
-         s.front() == '-' || s.front() == ' ' || s.back() == ' ';
-}
-
-std::string Scalar(const Node& node) {
-  return NeedsQuotes(node) ? Json(node.text).dump() : node.text;
-}
-
-void Write(const Node& node, int indent, std::string& out) {
-  const std::string pad(static_cast<size_t>(indent), ' ');
-  for (size_t i = 0; i < node.items.size(); ++i) {
-    const Node& item = node.items[i];
-    if (node.IsMap()) {
-      Node key;
-      key.text = node.keys[i];
-      absl::StrAppend(&out, pad, Scalar(key), ":");
-    } else {
-      absl::StrAppend(&out, pad, "-");
-    }
-    if (item.items.empty()) {
-      const bool collection = item.IsMap() || item.IsList();
-      absl::StrAppend(&out, " ",
-                      collection        ? (item.IsMap() ? "{}" : "[]")
-                      : item.IsScalar() ? Scalar(item)
-                                        : "null",
-                      "\n");
-    } else {
-      out += "\n";
-      Write(item, indent + 2, out);
     }
   }
 }
@@ -246,7 +218,25 @@ std::string Describe(const Node& node) {
   return "";
 }
 
+TreeSize& TreeSize::operator+=(const TreeSize& more) {
+  values += more.values;
+  text += more.text;
+  return *this;
+}
+
+std::string TreeSize::Limit() {
+  return absl::StrCat("more than ", kMostValues, " values or ", kMostText >> 20, " MiB of text");
+}
+
+TreeSize SizeOf(const Node& node) {
+  TreeSize size{1, node.text.size()};
+  for (const std::string& key : node.keys) size.text += key.size();
+  for (const Node& item : node.items) size += SizeOf(item);
+  return size;
+}
+
 Node ParseYaml(const std::string& text, const std::string& file, Problems& problems) {
+  if (!IsUtf8(text, file, problems)) return {};
   FindTabs(text, file, problems);
   TreeBuilder builder(file, problems);
   std::istringstream stream(text);
@@ -262,45 +252,24 @@ Node ParseYaml(const std::string& text, const std::string& file, Problems& probl
   } catch (const YAML::Exception& error) {
     problems.Add({file, error.mark.line + 1}, "", absl::StrCat("not valid YAML: ", error.msg));
   } catch (const TooManyValues& error) {
-    problems.Add(error.mark, "",
-                 absl::StrCat("more than ", kMostValues, " values once aliases are expanded"));
+    problems.Add(error.mark, "", absl::StrCat(TreeSize::Limit(), " once aliases are expanded"));
   }
   return builder.Take();
 }
 
 Node ReadYamlFile(const std::string& path, Problems& problems) {
-  const absl::StatusOr<std::string> text = ReadFile(path);
-  if (text.ok()) return ParseYaml(*text, path, problems);
-  problems.Add(Problem{path, FolderExists(path) ? "is a folder, expected a YAML file"
-                                                : "cannot be read; expected a YAML file"});
-  return {};
-}
-
-Json NodeToJson(const Node& node) {
-  if (node.IsList()) {
-    Json list = Json::array();
-    for (const Node& item : node.items) list.push_back(NodeToJson(item));
-    return list;
-  }
-  if (node.IsMap()) {
-    Json map = Json::object();
-    for (size_t i = 0; i < node.items.size(); ++i) map[node.keys[i]] = NodeToJson(node.items[i]);
-    return map;
-  }
-  if (!node.IsScalar()) return nullptr;
-  if (!node.plain) return node.text;
-  int64_t whole;
-  double number;
-  if (node.text == "true" || node.text == "false") return node.text == "true";
-  if (absl::SimpleAtoi(node.text, &whole)) return whole;
-  if (LooksLikeNumber(node.text) && absl::SimpleAtod(node.text, &number)) return number;
-  return node.text;
-}
-
-std::string WriteYaml(const Node& node) {
-  std::string out;
-  Write(node, 0, out);
-  return out;
+  const auto fail = [&](const char* message) {
+    problems.Add(Problem{path, message});
+    return Node{};
+  };
+  if (FolderExists(path)) return fail("is a folder, expected a YAML file");
+  std::error_code error;
+  const uintmax_t bytes = FileExists(path) ? std::filesystem::file_size(path, error) : 0;
+  if (bytes > kLongestFile) return fail("has more than 1 MiB, expected a YAML file of a few kB");
+  const absl::StatusOr<std::string> text =
+      FileExists(path) ? ReadFile(path) : absl::NotFoundError("");
+  if (!text.ok()) return fail("cannot be read; expected a YAML file");
+  return ParseYaml(*text, path, problems);
 }
 
 }  // namespace regroup

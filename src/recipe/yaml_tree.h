@@ -34,12 +34,24 @@ struct Node {
 // "a list", "a section", "nothing", "\"text\"": for messages.
 std::string Describe(const Node& node);
 
-// Parses one document. Syntax errors, tabs in the indentation, a second document, duplicate keys,
-// and aliases that expand beyond 100,000 values are problems at their line; the tree holds what
-// could be read.
+// How much a tree holds. Aliases, variants and defaults multiply: what they make is counted before
+// it is made.
+struct TreeSize {
+  static constexpr size_t kMostValues = 20000, kMostText = size_t{16} << 20;
+  size_t values = 0;
+  size_t text = 0;  // bytes of scalars and keys
+  TreeSize& operator+=(const TreeSize& more);
+  bool TooLarge() const { return values > kMostValues || text > kMostText; }
+  static std::string Limit();  // "more than ...": for messages
+};
+TreeSize SizeOf(const Node& node);
+
+// Parses one document. Text that is no UTF-8, syntax errors, tabs in the indentation, a second
+// document, duplicate keys, and aliases that expand beyond TreeSize's limits are problems at their
+// line; the tree holds what could be read.
 Node ParseYaml(const std::string& text, const std::string& file, Problems& problems);
 
-// Reads and parses a file.
+// Reads and parses a file of at most 1 MiB.
 Node ReadYamlFile(const std::string& path, Problems& problems);
 
 // Values with YAML's types: plain scalars that are numbers, booleans or null become such.

@@ -91,6 +91,10 @@ class Packages(Machine):
         self.assertIn(" cmake ", line)  # removed, its configuration left: not installed
         self.assertNotIn("ninja-build", line)
 
+    def test_fuzz_adds_clang(self):
+        self.assertNotIn("clang", self.dry_run())
+        self.assertRegex(self.dry_run("--fuzz"), r"packages to install \(up to 900 MB\): .* clang libclang-rt-dev")
+
     def test_with_neither_root_nor_sudo_one_message_says_what_to_ask_for(self):
         self.command("id", "echo 1000")
         self.command("sudo", "exit 1")
@@ -106,6 +110,15 @@ class Packages(Machine):
         self.assertNotEqual(0, result.returncode)
         self.assertIn("not enough disk space", result.stderr)
         self.assertFalse((self.dir / "network").exists())
+
+
+class Fuzzing(Machine):
+    def test_without_libfuzzer_it_is_skipped_and_says_so(self):
+        self.command("clang++", f"echo {self.dir}")  # a clang without its run-time library
+        env = dict(os.environ, PATH=f"{self.dir}/bin:{os.environ['PATH']}")
+        result = subprocess.run([SOURCE / "scripts/fuzz"], env=env, text=True, capture_output=True, check=False)
+        self.assertEqual(77, result.returncode)
+        self.assertIn("scripts/setup --fuzz", result.stderr)
 
 
 class Current(Machine):

@@ -1,6 +1,7 @@
 // Lines from plain, gzip and zstd files, whole and damaged.
 #include "formats/lines.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -156,6 +157,13 @@ TEST(CheckUtf8, NamesTheColumnOfTheFirstByteThatIsNone) {
     EXPECT_NE(status.message().find("a.txt:3: not valid UTF-8 (column 3)"), absl::string_view::npos)
         << status;
   }
+}
+
+TEST(Lines, ALineWithoutEndIsRefusedBeforeItFillsMemory) {
+  const TempFolder folder;
+  const Outcome outcome = ReadAll(folder.Write("a.zst", Zstd(std::string(size_t{70} << 20, 'x'))));
+  EXPECT_THAT(outcome.status.message(),
+              ::testing::HasSubstr("a.zst:1: the line is longer than 64 MiB"));
 }
 
 }  // namespace

@@ -81,7 +81,63 @@ TEST_F(RecipeMessages, AnAliasBombIsRefusedWithoutExpandingIt) {
     for (int k = 0; k < 10; ++k) absl::StrAppend(&bomb, k == 0 ? "" : ", ", "*a", i - 1);
     absl::StrAppend(&bomb, "]\n");
   }
-  EXPECT_THAT(Messages(bomb), Contains(HasSubstr("more than 100000 values")));
+  EXPECT_THAT(Messages(bomb), Contains(HasSubstr("more than 20000 values")));
+}
+
+TEST_F(RecipeMessages, AnchorsInAnchorsAreCountedAsTheCopiesThatTheyAre) {
+  std::string nested;
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&nested, "&a", i, " [");
+  for (int i = 0; i < 1000; ++i) nested += "x, ";
+  EXPECT_THAT(Messages("name: " + nested + std::string(100, ']')),
+              Contains(HasSubstr("more than 20000 values")));
+}
+
+TEST_F(RecipeMessages, AliasesOfLongTextAreCounted) {
+  std::string text = absl::StrCat("a: &a ", std::string(100000, 'x'), "\nb: [");
+  for (int i = 0; i < 1000; ++i) text += "*a, ";
+  EXPECT_THAT(Messages(text + "]\n"), Contains(HasSubstr("or 16 MiB of text")));
+}
+
+TEST_F(RecipeMessages, VariantsThatMultiplyBeyondMeasureAreRefused) {
+  std::string variables = "for_each:\n", name;
+  for (const char v : std::string("abcdefgh")) {
+    absl::StrAppend(&variables, "  ", std::string(1, v), ": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n");
+    absl::StrAppend(&name, "{", std::string(1, v), "}");
+  }
+  EXPECT_THAT(
+      Messages("name: n\n" + variables + "stages: {\"" + name + "\": {export: {from: ./x}}}\n"),
+      Contains(HasSubstr("once stages are written for their variants")));
+}
+
+TEST_F(RecipeMessages, DefaultsThatMultiplyBeyondMeasureAreRefused) {
+  std::string text = "name: n\ndefaults: {export: {";
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&text, "k", i, ": 1, ");
+  text += "}}\nstages:\n";
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&text, "  s", i, ": {export: {from: ./x}}\n");
+  EXPECT_THAT(Messages(text), Contains(HasSubstr("once every stage has them")));
+}
+
+TEST_F(RecipeMessages, PartsThatIncludeEachOthersPartsAreCounted) {
+  for (int i = 0; i < 40; ++i) {
+    const std::string next = absl::StrCat("p", i + 1, ".yaml");
+    Write(absl::StrCat("p", i, ".yaml"), absl::StrCat("include: [", next, ", ", next, "]\n"));
+  }
+  Write("p40.yaml", "seed: 1\n");
+  EXPECT_THAT(Messages("include: [p0.yaml]\nname: n\n"),
+              Contains(HasSubstr("more than 100 files are included")));
+}
+
+TEST_F(RecipeMessages, ALongFileIsNotRead) {
+  EXPECT_THAT(Messages("name: " + std::string(2 << 20, 'x')),
+              Contains(HasSubstr("has more than 1 MiB, expected a YAML file")));
+}
+
+TEST_F(RecipeMessages, OtherEncodingsAreNamedWithTheirLine) {
+  EXPECT_THAT(Messages("name: a\nseed: \xff\n"),
+              Contains(AllOf(StartsWith("r.yaml:2:"), HasSubstr("not valid UTF-8"))));
+  EXPECT_THAT(Messages(std::string("n\0a\0m\0e\0", 8)), Contains(HasSubstr("not valid UTF-8")));
+  EXPECT_THAT(Messages("name: a\n", {"corpora.\xff.files=a"}),
+              Contains(HasSubstr("not valid UTF-8")));
 }
 
 TEST_F(RecipeMessages, DeepNestingIsAnErrorNotACrash) {

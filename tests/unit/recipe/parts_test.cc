@@ -81,6 +81,28 @@ TEST(YamlTree, WritingAndReadingGivesTheSameTree) {
   EXPECT_EQ(NodeToJson(tree), NodeToJson(again));
 }
 
+// Each of these was once written so that it was not read back.
+TEST(YamlTree, TextOfAnyKindIsReadBack) {
+  const std::vector<std::string> texts = {"{}",
+                                          "a: \"1\\f\"",
+                                          "\"~\": 1",
+                                          "\" 1\": 2",
+                                          "\"null\": {\"...\": [\"- a\", \"a: b\"]}",
+                                          "? " + std::string(2000, 'k') + "\n: 1"};
+  for (const std::string& text : texts) {
+    Problems problems;
+    const Node tree = ParseYaml(text, "a.yaml", problems);
+    const Node again = ParseYaml(WriteYaml(tree), "b.yaml", problems);
+    EXPECT_TRUE(problems.empty()) << text << "\n" << problems.ToStatus();
+    EXPECT_EQ(NodeToJson(tree), NodeToJson(again)) << text;
+  }
+}
+
+TEST(YamlTree, WhiteSpaceIsNoPartOfANumber) {
+  Problems problems;
+  EXPECT_EQ(NodeToJson(ParseYaml("a: 1\f\n", "a.yaml", problems)).dump(), R"({"a":"1\f"})");
+}
+
 TEST(RecipeDocs, TheFileInDocsIsCurrent) {
   const auto text = ReadFile(std::string(REGROUP_SOURCE_DIR) + "/docs/recipes.md");
   ASSERT_TRUE(text.ok()) << text.status();
