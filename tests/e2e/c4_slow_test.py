@@ -3,4 +3,4 @@ from c4_shards import Shards, checks
 from regroup_cli import main
 
 if __name__ == "__main__":
-    main(checks(Shards(size=125_000_000, batch=512, steps=100, killed_at=98)))
+    main(checks(Shards(size=125_000_000, batch=512, steps=60, killed_at=57)))
