@@ -18,6 +18,7 @@ namespace regroup {
 namespace {
 
 constexpr char kShared[] = "shared.weight";
+constexpr size_t kMostListed = 10;  // problems in one error
 constexpr char kHead[] = "lm_head.weight";
 constexpr char kAliases[2][32] = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"};
 // Old T5 1.0 files carry this table; no implementation reads it.
@@ -74,10 +75,16 @@ std::string SlotProblem(const TensorSpec& spec, const FolderWeights& all) {
   return absl::StrCat("wrong type: ", spec.name, ": expected F32, F16, BF16 or F64");
 }
 
-absl::Status ListProblems(const std::vector<std::string>& problems, const std::string& place) {
+// The first of many stand for the rest: a config.json of another model misses every tensor.
+absl::Status ListProblems(std::vector<std::string> problems, const std::string& place) {
   if (problems.empty()) return absl::OkStatus();
+  const size_t count = problems.size();
+  if (count > kMostListed) {
+    problems.resize(kMostListed);
+    problems.push_back(absl::StrCat("and ", count - kMostListed, " more"));
+  }
   return UserError(place, absl::StrCat("the weights are incomplete or do not fit config.json (",
-                                       problems.size(), "):\n  ", absl::StrJoin(problems, "\n  ")));
+                                       count, "):\n  ", absl::StrJoin(problems, "\n  ")));
 }
 
 // All that is wrong with files, names, shapes and types is one error.
@@ -116,7 +123,7 @@ absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
 absl::Status CheckIsModelFolder(const std::string& folder) {
   if (!FolderExists(folder))
     return UserError(folder, "no such folder; a Hugging Face T5 folder was expected");
-  if (FileExists(JoinPath(folder, "config.json"))) return absl::OkStatus();
+  if (IsThere(JoinPath(folder, "config.json"))) return absl::OkStatus();
   return UserError(folder, "no config.json; a Hugging Face T5 folder was expected");
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kChunk = size_t{1} << 16;
 // A longer line is no text but a file of another kind (or a bomb): an error, not an allocation.
-constexpr size_t kLongestLine = size_t{1} << 30;
+constexpr size_t kLongestLine = size_t{1} << 28;
 
 class StreamLineReader : public LineReader {
  public:
@@ -32,7 +32,8 @@ class StreamLineReader : public LineReader {
       if (!more) break;
       any = true;
       if (TakeUntilNewline(&line)) break;
-      if (line.size() > kLongestLine) return Error("the line is longer than 1 GiB");
+      if (line.size() > kLongestLine)
+        return Error("the line is longer than 256 MiB; is this a file of lines?");
     }
     if (!any) return std::optional<std::string>();
     ++line_number_;

@@ -1,0 +1,74 @@
+"""Commands, options and their values: unknown, missing, out of range, without effect."""
+from bad_input.case import golden, put, table
+
+ROW = '{"input_ids": [3, 4, 1], "target_ids": [5, 1]}\n'
+SCORE, GENERATE = "score --model model --data rows.jsonl", "generate --model model --data rows.jsonl"
+CONVERT, EXPORT = "convert --from model --to out", "export --from model --to out"
+BENCH, TRAIN = "bench decode --model model", "tokenize train --files rows.jsonl --to out"
+
+case = table(golden("v1_1"), put("rows.jsonl", ROW))
+
+
+def option(command, given, *parts):
+    return case(f"{command.split()[0]} {given}"[:60], [], f"{command} {given}", *parts)
+
+
+CASES = [
+    case("no command", [], "", "a command is missing", "convert"),
+    case("an unknown command", [], "covnert", '"covnert"', 'did you mean "convert"'),
+    case("an unknown command of a group", [], "tokenize trian", '"trian"', 'did you mean "train"'),
+    case("a group alone", [], "bench", "a command is missing", "decode"),
+    case("an option for a command", [], "--model model", "--model"),
+    case("an unknown page", [], "docs recepies", "recepies", "recipes"),
+    option(SCORE, "--per-rows", "--per-rows", "--per-row"), option(SCORE, "-q", "-q"), option(SCORE, "more", '"more"'),
+    option(SCORE, "--batch-tokens", "--batch-tokens"), option("score --data rows.jsonl", "", "--model", "missing"),
+    option("score --model model", "", "--data", "missing"), option(SCORE, "--per-row=maybe", "--per-row", "true or false"),
+    # Numbers
+    option(SCORE, "--batch-tokens 0", "--batch-tokens", '"0"', "at least 1"), option(SCORE, "--batch-tokens -1", "--batch-tokens", '"-1"'),
+    option(SCORE, "--batch-tokens many", "--batch-tokens", '"many"', "whole number"), option(SCORE, "--batch-tokens 1e30", "--batch-tokens", '"1e30"'),
+    option(SCORE, "--threads 0", "--threads", '"0"'), option(SCORE, "--threads -1", "--threads", '"-1"'),
+    option(SCORE, "--threads 1000000000", "--threads", '"1000000000"'), option(SCORE, "--threads two", "--threads", '"two"'),
+    option(SCORE, "--seed -1", "--seed", '"-1"'), option(SCORE, "--seed abc", "--seed", '"abc"'),
+    option(SCORE, "--seed 99999999999999999999", "--seed", "99999999999999999999"),
+    option(SCORE, "--precision fp16", "--precision", '"fp16"', "bf16"), option(SCORE, "--device cuda", "--device", "CPU"),
+    option(GENERATE, "--beams 0", "--beams", '"0"', "1"), option(GENERATE, "--beams -2", "--beams", '"-2"'),
+    option(GENERATE, "--beams 100000", "--beams", '"100000"', "256"), option(GENERATE, "--beams 2.5", "--beams", '"2.5"'),
+    option(GENERATE, "--max-length 0", "--max-length", '"0"'), option(GENERATE, "--max-length -1", "--max-length", '"-1"'),
+    option(GENERATE, "--max-length 1000000000000000000", "--max-length", "1000000"), option(GENERATE, "--max-length 1e18", "--max-length"),
+    option(GENERATE, "--min-length -1", "--min-length", '"-1"'), option(GENERATE, "--batch-tokens 0", "--batch-tokens", '"0"'),
+    option(GENERATE, "--beams 2 --length-penalty nan", "--length-penalty", '"nan"'),
+    option(GENERATE, "--beams 2 --length-penalty inf", "--length-penalty", '"inf"'),
+    option(GENERATE, "--beams 2 --length-penalty long", "--length-penalty", '"long"', "number"),
+    option(GENERATE, "--beams 2 --length-norm t6x", "--length-norm", '"t6x"', "t5x"),
+    option(GENERATE, "--beams 2 --early-stopping yes", "--early-stopping", '"yes"', "never"),
+    option(GENERATE, "--no-repeat-ngram-size -1", "--no-repeat-ngram-size", '"-1"'),
+    option(GENERATE, "--forced-bos-token-id -1", "--forced-bos-token-id", '"-1"'),
+    option(GENERATE, "--forced-bos-token-id 24", "forced", "24", "0 to 23"),
+    option(GENERATE, "--forced-eos-token-id 1000000000000", "forced", "1000000000000"),
+    option(GENERATE, "--beams 2 --n-best 3", "--n-best", "3", "2 beams"), option(GENERATE, "--beams 2 --n-best 0", "--n-best", '"0"'),
+    option(GENERATE, "--n-best 2", "--n-best", "1 beam"), option(GENERATE, "--early-stopping true", "--early-stopping", "no effect"),
+    option(GENERATE, "--max-length 4 --max-length 5", "--max-length"),
+    option(BENCH, "--batch 0", "--batch", '"0"'), option(BENCH, "--source 0", "--source", '"0"'), option(BENCH, "--target -1", "--target", '"-1"'),
+    option(BENCH, "--repeats 0", "--repeats", '"0"'), option(BENCH, "--precision int8", "--precision", '"int8"'),
+    option("bench decode", "", "--model", "missing"), option("bench decode", "--model", "--model"),
+    # convert and export
+    option(CONVERT, "", "--kv-heads", "missing"), option(CONVERT, "--kv-heads 0", "--kv-heads", "0"),
+    option(CONVERT, "--kv-heads -1", "--kv-heads", "-1"), option(CONVERT, "--kv-heads 3", "kv_heads", "3", "2"),
+    option(CONVERT, "--kv-heads 4", "kv_heads", "4"), option(CONVERT, "--kv-heads two", "--kv-heads", '"two"'),
+    option(CONVERT, "--kv-heads 1.5", "--kv-heads", '"1.5"'), option(CONVERT, "--kv-heads 99999999999999999999", "--kv-heads"),
+    option(CONVERT, "--kv-heads self=1", "--kv-heads", "self", "decoder_self"), option(CONVERT, "--kv-heads cross=", "--kv-heads", "cross"),
+    option(CONVERT, "--kv-heads cross=1,cross=2", "--kv-heads", "cross"), option(CONVERT, "--kv-heads =1", "--kv-heads"),
+    option(CONVERT, "--kv-heads 1 --method median", "--method", '"median"', "mean"),
+    option(CONVERT, "--kv-heads 1 --sites decoder", "--sites", "decoder_self"), option(CONVERT, "--kv-heads 1 --sites cross,cross", "--sites", "cross"),
+    option(CONVERT, "--kv-heads encoder_self=1", "encoder_self", "sites"), option(CONVERT, "--kv-heads 1 --precision bf16", "--precision", "no effect"),
+    option(CONVERT, "--kv-heads 2", "2"), option(CONVERT, "--kv-heads 1 --method mean --overwrite=5", "--overwrite", "true or false"),
+    option(EXPORT, "--for onnx", "--for", '"onnx"', "ctranslate2"), option(EXPORT, "--for", "--for"),
+    # Others
+    option("plan", "", "recipe", "missing"), option("plan none.yaml", "--set", "--set"), option("run a.yaml", "b.yaml", '"b.yaml"'),
+    option("inspect", "", "path", "missing"), option("inspect model", "--precision bf16", "--precision", "no effect"),
+    option(TRAIN, "--vocab-size 0", "--vocab-size", '"0"'), option(TRAIN, "--vocab-size 1000000000000", "--vocab-size"),
+    option(TRAIN, "--extra-ids -1", "--extra-ids", '"-1"'), option(TRAIN, "--extra-ids 1000000000", "--extra-ids"),
+    option("doctor", "--quick", "--quick"), option("recipes show", "", "name", "missing"), option("docs", "", "what", "missing"),
+]
+CONTROLS = [case("score", [], SCORE + " --batch-tokens 1k --threads 1 --seed 3 --precision bf16 --quiet"),
+            case("generate", [], GENERATE + " --max-length 4 --beams 2 --n-best 2 --early-stopping never --length-penalty -1")]
