@@ -28,6 +28,10 @@ struct Options {
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
   GenerateRequest request = options.request;
+  if (request.decode.early_stopping.has_value() && request.decode.beams.value_or(1) == 1) {
+    return UserError("--early-stopping",
+                     "has no effect on a search with 1 beam; raise --beams or leave it out");
+  }
   if (!common.precision.empty()) request.precision = common.precision;
   const absl::Status status = GenerateFile(request, std::cout);
   return request.output.empty() ? status : GoesOn(status);

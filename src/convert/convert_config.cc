@@ -90,6 +90,8 @@ absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text) {
 absl::StatusOr<KvHeads> TargetKvHeads(const T5Config& source, const ConvertConfig& config) {
   for (const std::string& site : config.sites) {
     if (!Contains(Sites(), site)) return UnknownSite("sites", site);
+    if (std::count(config.sites.begin(), config.sites.end(), site) > 1)
+      return UserError("sites", absl::StrCat("the site ", site, " is named twice"));
   }
   if (config.sites.empty())
     return UserError("sites", "is empty; name at least one of encoder_self, decoder_self, cross");

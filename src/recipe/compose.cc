@@ -33,8 +33,18 @@ std::vector<Node> TakeIncludes(Node& root, Problems& problems) {
   return parts;
 }
 
-// `open` holds the files that are being read, outermost first: meeting one again is a cycle.
-Node Load(const std::string& path, std::vector<std::string>& open, Problems& problems) {
+// Parts may include each other's parts: each is read as often as it is named, so their number is
+// bounded.
+constexpr int kMostParts = 1000;
+
+// What is being read and has been.
+struct Loading {
+  std::vector<std::string> open;  // outermost first: meeting one again is a cycle
+  int parts = 0;
+};
+
+Node Load(const std::string& path, Loading& loading, Problems& problems) {
+  std::vector<std::string>& open = loading.open;
   open.push_back(Canonical(path));
   Node own = ReadYamlFile(path, problems);
   if (!own.IsMap()) {
@@ -60,8 +70,12 @@ Node Load(const std::string& path, std::vector<std::string>& open, Problems& pro
       problems.Add(part.mark, "include",
                    absl::StrCat("there is no file ", file,
                                 " (paths are relative to the file that includes)"));
+    } else if (++loading.parts > kMostParts) {
+      problems.Add(part.mark, "include",
+                   absl::StrCat("more than ", kMostParts, " parts are read; name each part once"));
+      break;
     } else {
-      MergeOver(result, Load(file, open, problems));
+      MergeOver(result, Load(file, loading, problems));
     }
   }
   open.pop_back();
@@ -87,8 +101,8 @@ void MergeOver(Node& base, const Node& over) {
 }
 
 Node LoadWithIncludes(const std::string& path, Problems& problems) {
-  std::vector<std::string> open;
-  return Load(path, open, problems);
+  Loading loading;
+  return Load(path, loading, problems);
 }
 
 std::vector<Override> ParseOverrides(const std::vector<std::string>& sets, Problems& problems) {

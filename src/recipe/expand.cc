@@ -6,9 +6,12 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace regroup {
 namespace {
+
+constexpr double kMostVariants = 1000;  // of one stage
 
 struct Placeholder {
   size_t begin = 0, end = 0;  // in the text, braces included
@@ -98,7 +101,7 @@ class Expander {
     result.key_marks.clear();
     for (size_t i = 0; i < stages.items.size(); ++i) {
       for (const Binding& binding :
-           Product(Used(stages.keys[i], stages.key_marks[i]), variables_)) {
+           Bindings(Used(stages.keys[i], stages.key_marks[i]), stages.key_marks[i])) {
         const std::string name = Replace(stages.keys[i], binding, stages.key_marks[i]);
         if (const Node* first = result.Find(name)) {
           problems_.Add(
@@ -125,6 +128,17 @@ class Expander {
   }
 
  private:
+  // Their product, or a problem where nobody could want so many stages.
+  std::vector<Binding> Bindings(const std::set<std::string>& names, const Mark& mark) {
+    double count = 1;
+    for (const std::string& name : names) count *= static_cast<double>(variables_.at(name).size());
+    if (count <= kMostVariants) return Product(names, variables_);
+    problems_.Add(mark, "for_each",
+                  absl::StrCat("the variants of ", absl::StrJoin(names, ", "), " multiply to ",
+                               count, " stages; expected at most ", kMostVariants));
+    return {};
+  }
+
   // Declared variables in `text`; others are problems.
   std::set<std::string> Used(const std::string& text, const Mark& mark) {
     std::set<std::string> names;
@@ -204,7 +218,7 @@ class Expander {
     for (const Node& item : list.items) {
       std::set<std::string> free = UsedDeep(item);
       std::erase_if(free, [&](const std::string& name) { return binding.contains(name); });
-      for (const Binding& more : Product(free, variables_)) {
+      for (const Binding& more : Bindings(free, item.mark)) {
         Binding all = binding;
         all.insert(more.begin(), more.end());
         items.push_back(item);

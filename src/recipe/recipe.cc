@@ -116,6 +116,9 @@ void ReadStages(Node& stages, Recipe& recipe, Problems& problems) {
                  absl::StrCat("found ", Describe(stages), ", expected name: {kind: {...}}"));
     return;
   }
+  if (stages.items.empty())
+    problems.Add(stages.mark, "stages",
+                 "is empty: nothing would be done; expected name: {kind: {...}}");
   for (size_t i = 0; i < stages.items.size(); ++i) {
     const std::string& name = stages.keys[i];
     const std::string section = JoinKey("stages", name);
@@ -167,8 +170,8 @@ LoadedRecipe LoadRecipe(const std::string& path, const std::vector<std::string>&
   }
   recipe.tree = Compose(path, sets, problems);
   ReadConfig(recipe.tree, "", recipe.head, problems);
-  if (!recipe.head.name.empty())
-    CheckName(recipe.head.name, recipe.tree.Find("name")->mark, "name", problems);
+  if (const Node* name = recipe.tree.Find("name"); name != nullptr && name->IsScalar())
+    CheckName(name->text, name->mark, "name", problems);
   if (Node* stages = recipe.tree.Find("stages")) ReadStages(*stages, recipe, problems);
   ReadTaskFiles(recipe, problems);
   CheckRecipe(recipe, problems);

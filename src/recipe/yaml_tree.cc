@@ -7,16 +7,19 @@
 
 #include <map>
 #include <sstream>
+#include <string_view>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/files.h"
+#include "core/foreign.h"
+#include "core/utf8.h"
 
 namespace regroup {
 namespace {
 
-constexpr size_t kMostValues = 100000;
+constexpr size_t kMostValues = 20000;
 
 struct TooManyValues {
   Mark mark;
@@ -159,6 +162,25 @@ void FindTabs(const std::string& text, const std::string& file, Problems& proble
   }
 }
 
+// False, and a problem: bytes that are no UTF-8, or a file of another kind.
+bool IsText(const std::string& text, const std::string& file, Problems& problems) {
+  if (const std::string foreign = ForeignContent(text); !foreign.empty()) {
+    problems.Add({file, 1}, "", absl::StrCat("not valid YAML: ", foreign));
+    return false;
+  }
+  int line = 1;
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t bytes = Utf8CharacterBytes(rest);
+    if (bytes == 0) {
+      problems.Add({file, line}, "", "not valid UTF-8; convert the file to UTF-8 first");
+      return false;
+    }
+    line += rest[0] == '\n' ? 1 : 0;
+    rest.remove_prefix(bytes);
+  }
+  return true;
+}
+
 bool LooksLikeNumber(const std::string& text) {
   double value;
   return !text.empty() && absl::SimpleAtod(text, &value);
@@ -270,7 +292,8 @@ Node ParseYaml(const std::string& text, const std::string& file, Problems& probl
 
 Node ReadYamlFile(const std::string& path, Problems& problems) {
   const absl::StatusOr<std::string> text = ReadFile(path);
-  if (text.ok()) return ParseYaml(*text, path, problems);
+  if (text.ok() && IsText(*text, path, problems)) return ParseYaml(*text, path, problems);
+  if (text.ok()) return {};
   problems.Add(Problem{path, FolderExists(path) ? "is a folder, expected a YAML file"
                                                 : "cannot be read; expected a YAML file"});
   return {};

@@ -22,6 +22,7 @@ class Case:
     parts: tuple
     rows: int = 0  # rows that the contract leaves on standard output: those before a bad one
     stdin: bytes = b""
+    changes: tuple = ()  # files that may change all the same
     peak: int = 0  # MB, where the file itself, and not what it claims, takes more than usual
 
 

@@ -14,13 +14,17 @@ case = table(golden("v1_1"), put("rows.jsonl", ROW), put("file", "x"), put("full
              put("text.txt", "the cat sat on the mat\n" * 50))
 task = table(golden("v1_1"), *larger(16), put("task.yaml", TASK), put("rows.jsonl", GOOD), put("file", "x"), make_folder("empty"))
 recipe = table(lambda folder: write_tiny(folder), put("file", "x"))
-OURS = put("taken/regroup.json", "{}")
 
 
 def settings(**changes):
     """An output that `generate` began, with settings beside it."""
     begun = {"command": "regroup generate"} | changes
     return [put("o.jsonl", '{"id": 0, "output_ids": [1]}\n'), put("o.jsonl.run.json", str(begun).replace("'", '"'))]
+
+
+def run(name, step, *parts):
+    """A run folder that a run began, with something wrong in it. Its lock holds the number of the last process."""
+    return recipe(name, [put("out/.lock", "1\n"), step], RUN + " --out out", *parts, changes=("out/.lock",))
 
 
 CASES = [
@@ -40,7 +44,6 @@ CASES = [
     case("convert through a link to itself", link("to", "to"), CONVERT + "to", "to"),
     case("convert into a name of 300 letters", [], CONVERT + "n" * 300, "n" * 200, "name"),
     case("convert into an empty name", [], ["convert", "--from", "model", "--kv-heads", "1", "--to", ""], "--to", "is empty"),
-    case("convert over a folder that is only named so", [OURS, put("taken/mine", "kept")], CONVERT + "taken --overwrite", "taken"),
     case("export into a file", [], EXPORT + "file", "file", "is a file"),
     case("export into a full folder", [], EXPORT + "full", "full", "not empty"),
     case("export into the source", [], EXPORT + "model --overwrite", "model", "source"),
@@ -66,6 +69,7 @@ CASES = [
     task("evaluate into a folder", [], EVALUATE.replace("out.jsonl", "empty"), "empty", "folder"),
     task("evaluate into its own rows", [], EVALUATE.replace("out.jsonl", "rows.jsonl"), "rows.jsonl", "--data"),
     task("evaluate into its own task", [], EVALUATE.replace("out.jsonl", "task.yaml"), "task.yaml", "--task"),
+    task("evaluate into the model's config", [], EVALUATE.replace("out.jsonl", "model/config.json"), "model/config.json", "of the model"),
     task("evaluate into a folder that is not there", [], EVALUATE.replace("out.jsonl", "no/o.jsonl"), "no", "there is no folder"),
     task("evaluate below a file", [], EVALUATE.replace("out.jsonl", "file/o.jsonl"), "file"),
     task("evaluate into a place of the system", [], EVALUATE.replace("out.jsonl", "/proc/regroup.jsonl"), "/proc/regroup.jsonl"),
@@ -73,15 +77,16 @@ CASES = [
     recipe("run into a file", [], RUN + " --out file", "file"),
     recipe("run below a file", [], RUN + " --out file/run", "file"),
     recipe("run into a place of the system", [], RUN + " --out /proc/regroup", "/proc/regroup"),
-    recipe("run into the folder of another recipe", put("out/recipe.yaml", "name: other\n"), RUN + " --out out", "out"),
+    recipe("run into a folder with a recipe of somebody's own", put("out/recipe.yaml", "name: mine\n"), RUN + " --out out", "out",
+           "recipe.yaml", "no run began there"),
+    recipe("run into the recipe's own folder", [], RUN + " --out .", "error: .: holds", "no run began there"),
+    recipe("run into a full folder", put("out/notes.txt", "kept"), RUN + " --out out", "out", "notes.txt"),
     recipe("run where runs is a file", put("runs", "x"), RUN, "runs"),
     recipe("run through a link to itself", link("out", "out"), RUN + " --out out", "out"),
-    recipe("a stage's folder is a file", put("out/parent", "x"), RUN + " --out out", "out/parent"),
-    recipe("a stage's record is broken", put("out/parent/stage.json", "{"), RUN + " --out out", "out/parent/stage.json", "not valid JSON"),
-    recipe("a stage's record is a list", put("out/parent/stage.json", "[]"), RUN + " --out out", "out/parent/stage.json"),
-    recipe("a stage's record of wrong types", put("out/parent/stage.json", '{"hash": 3, "kind": [], "keys": 1}'), RUN + " --out out",
-           "out/parent/stage.json"),
-    recipe("a stage that began is broken", put("out/parent/started.json", "[1"), RUN + " --out out", "out/parent/started.json"),
+    run("a stage's folder is a file", put("out/parent", "x"), "out/parent", "is a file"),
+    run("a stage's record is broken", put("out/parent/stage.json", "{"), "out/parent/stage.json", "not valid JSON"),
+    run("a stage's record is a list", put("out/parent/stage.json", "[]"), "out/parent/stage.json", "damaged"),
+    run("a stage's record of wrong types", put("out/parent/stage.json", '{"hash": 3, "kind": [], "keys": 1}'), "out/parent/stage.json", "damaged"),
     recipe("inspect a stage whose record is broken", put("out/stage.json", "{"), "inspect out", "out/stage.json"),
     recipe("inspect a stage whose record is a list", put("out/stage.json", "[]"), "inspect out", "out/stage.json", "object"),
     recipe("inspect a stage of wrong types", put("out/stage.json", '{"kind": 7, "result": {"model": 5}}'), "inspect out", "out/stage.json"),

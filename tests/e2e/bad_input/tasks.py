@@ -21,8 +21,8 @@ QUESTIONS = "trivia/qa/wikipedia-train.json"
 case = table(golden("v1_1"), *larger(16), put("task.yaml", TASK), put("rows.jsonl", GOOD))
 
 
-def task(name, old, new, *parts, line=None):
-    place = "task.yaml" if line is None else f"task.yaml:{line}"
+def task(name, old, new, *parts, line=None, place="task.yaml"):
+    place = place if line is None else f"task.yaml:{line}"
     return case(name, replace("task.yaml", old, new), EVALUATE, place, *parts)
 
 
@@ -96,7 +96,7 @@ CASES = [
     case("no such task", [], EVALUATE.replace("task.yaml", "tsak.yaml"), "tsak.yaml"),
     case("an unknown name of a shipped task", [], EVALUATE.replace("task.yaml", "titels"), "titels", "titles"),
     case("a task file that is a folder", [remove("task.yaml"), make_folder("task.yaml")], EVALUATE, "task.yaml"),
-    case("an empty task file", put("task.yaml", ""), EVALUATE, "task.yaml"),
+    case("an empty task file", put("task.yaml", ""), EVALUATE, "task.yaml:1", "nothing"),
     case("a task file that is a list", put("task.yaml", "[a]\n"), EVALUATE, "task.yaml", "a list"),
     case("a task file that is a web page", put("task.yaml", HTML), EVALUATE, "task.yaml"),
     task("an unknown key", "reader:", "raeder:", "raeder", 'did you mean "reader"', line=4),
@@ -113,9 +113,9 @@ CASES = [
     task("a length of 10^30", "source: 16", "source: 1e30", "source", '"1e30"', line=5),
     task("lengths in words", "source: 16", "source: long", '"long"', line=5),
     task("a template without a field", "q: {text}", "q", '"q"', "names no field"),
-    task("a brace that stays open", "q: {text}", "q: {text", "{text", "close"),
-    task("a brace that was not opened", "q: {text}", "q: {text}}", "}"),
-    task("an empty field", "q: {text}", "q: {}", "{}"),
+    task("a brace that stays open", "q: {text}", "q: {text", "{text", "does not close", place="task t: input"),
+    task("a brace that was not opened", "q: {text}", "q: {text}}", "not opened", place="task t: input"),
+    task("an empty field", "q: {text}", "q: {}", "{}", place="task t: input"),
     task("options of another metric", "metrics:", "metric_options: {stemmer: true}\nmetrics:", "stemmer", "no effect", line=6),
     task("too few resamples", "metrics:", "metric_options: {bootstrap: 9}\nmetrics:", "bootstrap", '"9"', line=6),
     task("decoding with no beams", "metrics:", "decode: {beams: 0}\nmetrics:", "beams", '"0"', line=6),
