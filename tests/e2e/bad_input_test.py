@@ -26,8 +26,8 @@ SECONDS = 10
 PEAK_MB = 300
 LONGEST_LINE, MOST_LINES = 700, 42
 # Traces, types and sentences of libraries: nobody who gave a wrong file can use them.
-FOREIGN = re.compile(r"terminate called|Exception raised from|what\(\)|std::|absl::|c10::|at::|nlohmann|json\.exception|"
-                     r"YAML::|0x[0-9a-f]{8,}|Traceback|CHECK|Assertion|core dumped|basic_string|INVALID_ARGUMENT|"
+FOREIGN = re.compile(r"terminate called|Exception raised from|what\(\)|std::|absl::|c10::|at::|nlohmann|"
+                     r"json\.exception|YAML::|0x[0-9a-f]{8,}|Traceback|CHECK|Assertion|core dumped|basic_string|INVALID_ARGUMENT|"
                      r"unexpected error|LibTorch|sentencepiece/|\.cc\b|\(null\)|\x00")
 
 
@@ -106,7 +106,8 @@ def in_folder(case, check):
         if peak > (case.peak or PEAK_MB):
             problems.append(f"took {peak:.0f} MB, expected less than {case.peak or PEAK_MB}")
         after = snapshot(folder)
-        changed = {os.path.relpath(path, folder) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+        changed = {os.path.relpath(path, folder) for path in before.keys() | after.keys()
+                   if before.get(path) != after.get(path)}
         if code != 0 and changed - set(case.changes):
             problems.append(f"changed or left: {', '.join(sorted(changed))}")
         return problems, err.decode("utf-8", "replace"), seconds, peak

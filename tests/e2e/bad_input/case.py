@@ -117,8 +117,7 @@ def cut(size):
 
 def flip(at):
     """One byte is inverted."""
-    return lambda content: content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1:at + 1 or None] \
-        if at == -1 else content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1:]
+    return lambda content: content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1:]
 
 
 def gz(content):
@@ -143,7 +142,6 @@ def join_safetensors(header, data):
 HTML = "<!DOCTYPE html>\n<html><head><title>404</title></head><body>Not Found</body></html>\n"
 LFS_POINTER = ("version https://git-lfs.github.com/spec/v1\n"
                "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 242043056\n")
-EMPTY_ZSTD = bytes.fromhex("28b52ffd") + b"\x20\x00\x01\x00\x00"
 
 
 def zstd(content):

@@ -5,13 +5,13 @@ import os
 import struct
 import zipfile
 
-from bad_input.case import MODELS, LFS_POINTER, HTML, copy, cut, edit, flip, golden, gz, put, remove, rename, table
-from bad_input.case import split_safetensors
+from bad_input.case import (HTML, MODELS, copy, cut, edit, flip, golden, gz, put, remove, split_safetensors,
+                            table)
 
 FILE = "model/pytorch_model.bin"
 ROWS = put("rows.jsonl", '{"input_ids": [3, 4, 1], "target_ids": [5, 1]}\n')
 INSPECT, SCORE = "inspect model", "score --model model --data rows.jsonl"
-CONVERT, EXPORT = "convert --from model --to out --kv-heads 1", "export --from model --to out --expand-kv"
+CONVERT = "convert --from model --to out --kv-heads 1"
 GENERATE = "generate --model model --data rows.jsonl --max-length 4"
 NAME = "decoder.final_layer_norm.weight"
 DIRECTORY, END = b"PK\x01\x02", b"PK\x05\x06"
@@ -43,8 +43,9 @@ def storage(key, count, kind="FloatStorage"):
 
 
 def tensor(claims):
-    return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + claims.get("storage", storage(claims["key"], claims["count"], claims["kind"]))
-            + whole(claims["offset"]) + sizes(claims["shape"]) + sizes(claims["strides"]) + b"\x89" + claims.get("hooks", DICT) + b"tR")
+    view = whole(claims["offset"]) + sizes(claims["shape"]) + sizes(claims["strides"])
+    return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage(claims["key"], claims["count"], claims["kind"]) + view
+            + b"\x89" + claims.get("hooks", DICT) + b"tR")
 
 
 def good_model():
@@ -56,8 +57,8 @@ def good_model():
         begin, end = header[name]["data_offsets"]
         shape = header[name]["shape"]
         storages[str(key)] = data[begin:end]
-        claims[name] = {"key": str(key), "count": (end - begin) // 4, "kind": "FloatStorage", "offset": 0, "shape": shape,
-                        "strides": STRIDES[len(shape)](shape)}
+        claims[name] = {"key": str(key), "count": (end - begin) // 4, "kind": "FloatStorage", "offset": 0,
+                        "shape": shape, "strides": STRIDES[len(shape)](shape)}
     return claims, storages
 
 
@@ -103,6 +104,10 @@ def global_of(module, name):
     return b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"(" + text("true") + b"tR."
 
 
+def eight_megabytes(claims, storages):
+    storages[claims[NAME]["key"]] = bytes(8 << 20)
+
+
 def drop_storage(claims, storages):
     del storages[claims[NAME]["key"]]
 
@@ -116,73 +121,65 @@ def not_a_number(claims, storages):
     storages[claims[NAME]["key"]] = struct.pack("<f", float("nan")) * 8
 
 
-def duplicate(content):
-    """The last entry's name becomes that of the entry before it, in the directory."""
-    at = content.rindex(DIRECTORY)
-    return content[:at] + content[at:].replace(b"archive/version", b"archive/data/10"[:15], 1)
-
-
 CASES = [
     # The file
     case("an empty file", put(FILE, ""), SCORE, FILE, "torch.save"),
-    case("no zip and no pickle", put(FILE, "weights\n" * 100), SCORE, FILE, "torch.save"),
-    case("a pointer of Git LFS", put(FILE, LFS_POINTER), CONVERT, FILE, "Git LFS", "git lfs pull"),
     case("a web page", put(FILE, HTML), SCORE, FILE, "web page"),
     case("packed with gzip", [archive(), edit(FILE, gz)], SCORE, FILE, "gzip"),
     case("safetensors under this name", copy("checkpoint/transformers5/v1_1/model.safetensors", FILE), SCORE, FILE),
     # The zip archive
     case("the archive ends in its first entry", [archive(), edit(FILE, cut(100))], INSPECT, FILE, "cut off"),
-    case("the archive is cut in the middle", [archive(), edit(FILE, lambda c: c[:len(c) // 2])], SCORE, FILE, "cut off"),
+    case("the archive is cut in the middle", [archive(), edit(FILE, lambda c: c[:len(c) // 2])], SCORE, FILE,
+         "cut off"),
     case("the archive ends in its directory", [archive(), edit(FILE, cut(-400))], CONVERT, FILE, "cut off"),
-    case("the archive lacks its last byte", [archive(), edit(FILE, cut(-1))], SCORE, FILE, "cut off"),
-    case("a byte in the directory is wrong", bytes_at(DIRECTORY, 0, b"XX", last=False), SCORE, FILE, "directory is broken"),
+    case("a byte in the directory is wrong", bytes_at(DIRECTORY, 0, b"XX", last=False), SCORE, FILE,
+         "directory is broken"),
     case("the directory lies outside the file", bytes_at(END, 16, b"\xff\xff\xff\x7f"), SCORE, FILE, "directory"),
     case("more entries than the directory has", bytes_at(END, 8, b"\x60\xea\x60\xea"), SCORE, FILE, "directory"),
-    case("an entry lies outside the file", bytes_at(DIRECTORY, 42, b"\xff\xff\xff\x7f"), SCORE, FILE, "archive/version"),
-    case("an entry claims 2 GB", bytes_at(DIRECTORY, 20, b"\xff\xff\xff\x7f\xff\xff\xff\x7f"), SCORE, FILE, "2147483647"),
+    case("an entry lies outside the file", bytes_at(DIRECTORY, 42, b"\xff\xff\xff\x7f"), SCORE, FILE,
+         "archive/version"),
+    case("an entry claims 2 GB", bytes_at(DIRECTORY, 20, b"\xff\xff\xff\x7f\xff\xff\xff\x7f"), SCORE, FILE,
+         "2147483647"),
     case("an entry asks for zip64 and has none", bytes_at(DIRECTORY, 20, b"\xff" * 8), SCORE, FILE, "zip64"),
     case("an entry has a wrong checksum", bytes_at(DIRECTORY, 16, b"\x11\x22\x33\x44", last=False), CONVERT, FILE,
          "archive/data.pkl", "checksum"),
-    case("a byte of the weights is wrong", [archive(), edit(FILE, lambda c: flip(c.index(b"archive/data/7") + 60)(c))], SCORE,
-         FILE, "archive/data/7", "checksum"),
-    case("the entries are encrypted", bytes_at(DIRECTORY, 8, b"\x01\x00", last=False), SCORE, FILE, "archive/data.pkl", "encrypted"),
+    case("a byte of the weights is wrong", [archive(), edit(FILE, lambda c: flip(c.index(b"archive/data/7") + 60)(c))],
+         SCORE, FILE, "archive/data/7", "checksum"),
+    case("the entries are encrypted", bytes_at(DIRECTORY, 8, b"\x01\x00", last=False), SCORE, FILE, "archive/data.pkl",
+         "encrypted"),
     case("the entries are compressed", archive(method=zipfile.ZIP_DEFLATED), SCORE, FILE, "archive/", "compressed"),
-    case("a bomb of 8 GB behind 8 MB", lambda folder: archive(
-        lambda claims, storages: storages.update({claims[NAME]["key"]: bytes(8 << 20)}), method=zipfile.ZIP_DEFLATED)(folder),
-        CONVERT, FILE, "compressed"),
+    case("8 MB that are packed into 8 kB", archive(eight_megabytes, method=zipfile.ZIP_DEFLATED), CONVERT, FILE,
+         "compressed"),
     case("an archive without data.pkl", put(FILE, packed({"archive/other": "x"})), SCORE, FILE, "data.pkl"),
-    case("an archive of nothing", put(FILE, packed({})), SCORE, FILE),
-    case("a program of TorchScript", archive(**{"constants.pkl": b"\x80\x02)."}), SCORE, FILE, "TorchScript", "state_dict"),
+    case("a program of TorchScript", archive(**{"constants.pkl": b"\x80\x02)."}), SCORE, FILE, "TorchScript",
+         "state_dict"),
     case("numbers of a big-endian machine", archive(byteorder="big"), SCORE, FILE, "little-endian"),
     case("a storage is missing", archive(drop_storage), SCORE, FILE, "data/"),
     # The pickle
     case("a pickle that calls os.system", archive(pickle=global_of("os", "system")), CONVERT, FILE, "os.system"),
-    case("a pickle that calls eval", archive(pickle=global_of("builtins", "eval")), SCORE, FILE, "builtins.eval"),
     case("a pickle that imports numpy", archive(pickle=global_of("numpy.core.multiarray", "_reconstruct")), SCORE, FILE,
          "numpy.core.multiarray._reconstruct"),
     case("a pickle that ends early", archive(pickle=b"\x80\x02" + DICT + b"(" + text(NAME)), SCORE, FILE, "data.pkl"),
     case("an empty pickle", archive(pickle=b""), SCORE, FILE, "data.pkl"),
-    case("a pickle with bytes behind its end", archive(pickle=b"\x80\x02" + DICT + b".more"), SCORE, FILE, "data.pkl", "end"),
-    case("a pickle of the text protocol", archive(pickle=b"(dp0\n."), SCORE, FILE, "data.pkl"),
+    case("a pickle with bytes behind its end", archive(pickle=b"\x80\x02" + DICT + b".more"), SCORE, FILE, "data.pkl",
+         "end"),
     case("a pickle with an unknown opcode", archive(pickle=b"\x80\x02\xfe."), SCORE, FILE, "data.pkl", "0xfe"),
     case("a pickle whose stack is empty", archive(pickle=b"\x80\x02u."), SCORE, FILE, "data.pkl"),
     case("a pickle with a text of 4 GB", archive(pickle=b"\x80\x02X\xff\xff\xff\xffabc."), SCORE, FILE, "data.pkl"),
     case("a pickle that fetches what was never stored", archive(pickle=b"\x80\x02h\x05."), SCORE, FILE, "data.pkl"),
-    case("a pickle nested 100,000 deep", archive(pickle=b"\x80\x02" + b"(" * 100000 + b"t" * 100000 + b"."), SCORE, FILE, "a tuple"),
+    case("a pickle nested 100,000 deep", archive(pickle=b"\x80\x02" + b"(" * 100000 + b"t" * 100000 + b"."), SCORE,
+         FILE, "a tuple"),
     case("a list for a state dict", archive(pickle=b"\x80\x02]."), SCORE, FILE, "a list", "state dict"),
     case("a training checkpoint for a state dict",
-         archive(pickle=b"\x80\x02}(" + text("epoch") + whole(3) + text("model") + DICT + b"u."), CONVERT, FILE, '"epoch"', "state dict"),
-    case("a number as a name", archive(pickle=b"\x80\x02}(" + whole(7) + whole(3) + b"u."), SCORE, FILE, "key"),
+         archive(pickle=b"\x80\x02}(" + text("epoch") + whole(3) + text("model") + DICT + b"u."), CONVERT, FILE,
+         '"epoch"', "state dict"),
     # Claims of one tensor
     case("a storage of more numbers than it has", claim(count=9), SCORE, FILE, "32 bytes", "36"),
     case("a storage of 2^62 numbers", claim(count=2**62), SCORE, FILE, NAME, str(2**62)),
-    case("a storage of 10^12 numbers", claim(count=10**12), CONVERT, FILE, "4000000000000"),
     case("a storage of fewer than no numbers", claim(count=-8), SCORE, FILE, NAME),
     case("a shape beyond its storage", claim(shape=[9]), SCORE, FILE, NAME, "[9]", "8 numbers"),
-    case("a shape whose product leaves 64 bits", claim(shape=[2**40, 2**40], strides=[0, 0]), SCORE, FILE, NAME, "1099511627776"),
     case("strides beyond the storage", claim(strides=[2]), SCORE, FILE, NAME, "strides [2]"),
     case("strides of nought over a huge shape", claim(shape=[10**12], strides=[0]), SCORE, FILE, NAME, "1000000000000"),
-    case("a negative stride", claim(strides=[-1]), SCORE, FILE, NAME, "strides"),
     case("an offset beyond the storage", claim(offset=1), CONVERT, FILE, NAME, "offset 1"),
     case("more strides than sizes", claim(strides=[8, 1]), SCORE, FILE, NAME, "strides"),
     case("a hundred dimensions", claim(shape=[1] * 100, strides=[1] * 100), SCORE, FILE, NAME, "at most 8"),
@@ -191,15 +188,16 @@ CASES = [
     case("one storage under two types", archive(two_types), SCORE, FILE, "another type"),
     case("whole numbers in a tensor", claim(kind="IntStorage"), SCORE, FILE, NAME, "expected F32"),
     case("a NaN in a pickled model", archive(not_a_number), GENERATE, FILE, NAME, "NaN"),
-    case("a tensor is missing", archive(lambda claims, _: claims.pop(NAME) and None), EXPORT, FILE, "missing: " + NAME),
-    case("a tensor of another shape", claim(shape=[4], strides=[1]), EXPORT, FILE, NAME, "found [4]", "expects [8]"),
     # The format before the archive
-    legacy("the old format, cut in its pickles", edit(FILE, cut(60)), SCORE, FILE),
     legacy("the old format, cut in its state dict", edit(FILE, cut(3000)), SCORE, FILE),
     legacy("the old format, cut in its numbers", edit(FILE, cut(-50)), CONVERT, FILE, "bytes"),
     legacy("the old format, with a byte too many", edit(FILE, lambda c: c + b"\0"), SCORE, FILE),
     legacy("the old format, its magic number wrong", edit(FILE, flip(5)), SCORE, FILE, "torch.save"),
-    legacy("the old format, that runs a command", copy("formats/refused_legacy/command.bin", FILE), SCORE, FILE, "posix.system"),
+    legacy("the old format, that runs a command", copy("formats/refused_legacy/command.bin", FILE), SCORE, FILE,
+           "posix.system"),
 ]
-CONTROLS = [case("an archive made here", archive(), SCORE), case("an archive, converted", archive(), CONVERT),
-            legacy("the old format", [], SCORE)]
+CONTROLS = [
+    case("an archive made here", archive(), SCORE),
+    case("an archive, converted", archive(), CONVERT),
+    legacy("the old format", [], SCORE),
+]

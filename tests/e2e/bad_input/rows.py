@@ -1,5 +1,5 @@
 """Rows for score, generate, evaluate and inspect: the JSON of a line, its keys, ids and texts."""
-from bad_input.case import HTML, LFS_POINTER, golden, gz, link, make_folder, put, remove, table
+from bad_input.case import HTML, LFS_POINTER, golden, gz, link, make_folder, put, table
 from bad_input.tokenizers import larger
 
 GOOD = '{"input_ids": [3, 4, 1], "target_ids": [5, 1]}\n'
@@ -34,16 +34,12 @@ CASES = [
     case("rows are gzip under another name", put(FILE, gz(GOOD)), SCORE, f"{FILE}:1", ".gz"),
     case("rows in UTF-16", put(FILE, GOOD.encode("utf-16")), SCORE, f"{FILE}:1", "UTF-16"),
     case("rows are one list", put(FILE, f"[{GOOD.strip()}]"), SCORE, f"{FILE}:1", "object"),
-    case("rows over several lines", put(FILE, '{\n"input_ids": [3],\n"target_ids": [4]\n}\n'), SCORE, f"{FILE}:1"),
     case("only blank lines", put(FILE, "\n\n\n"), SCORE, f"{FILE}:1", "empty"),
-    case("a binary file", put(FILE, bytes(range(256)) * 100), GENERATE, f"{FILE}:1"),
     # The JSON of a line
     row("a line that is no JSON", "{'input_ids': [3]}", "not valid JSON"),
     row("a line that is cut off", '{"input_ids": [3, 4', "not valid JSON"),
     row("a blank line", "", "empty"),
     row("a line that is a number", "42", "object"),
-    row("a line that is null", "null", "object"),
-    row("a line that is a text", '"input"', "object"),
     row("a line with a key twice", '{"input_ids": [3], "input_ids": [4], "target_ids": [1]}', "twice"),
     row("a line nested deep", "[" * 100000, "nested deeper than 100"),
     row("two objects in a line", '{"input_ids": [3], "target_ids": [1]} {"input_ids": [3]}', "not valid JSON"),
@@ -57,43 +53,37 @@ CASES = [
     row("two targets", '{"input_ids": [3], "target": "a", "target_ids": [1]}', '"target"', '"target_ids"'),
     row("no target to score", '{"input_ids": [3]}', "target"),
     row("an input of null", '{"input": null, "target_ids": [1]}', '"input" is null'),
-    row("an input that is a list", '{"input": ["a"], "target_ids": [1]}', '"input"', "expected text"),
     row("a target that is a number", '{"input_ids": [3], "target": 5}', '"target" is 5'),
     row("an empty list of targets", '{"input_ids": [3], "targets": []}', '"targets" is []'),
     row("a list of targets with a number", '{"input_ids": [3], "targets": ["a", 2]}', '"targets"'),
     # Ids
     ids("an id beyond the vocabulary", "[3, 24]", "24", "0 to 23"),
-    ids("an id of -1", "[3, -1]", "-1", "0 to 23"),
     ids("an id of -100", "[3, -100]", "-100", "padding"),
     ids("a target id of -100", "[3, -100]", "-100", "padding", key="target_ids"),
-    ids("a target id beyond the vocabulary", "[99999999999]", "99999999999", key="target_ids"),
     ids("an id beyond 64 bits", "[3, 36893488147419103232]", "index 1"),
-    ids("an id of 2^32", "[4294967296]", "4294967296"),
     ids("an empty list of ids", "[]", "[]"),
     ids("an empty list of target ids", "[]", "[]", key="target_ids"),
     ids("ids as texts", '["3", "4"]', '"3"', "index 0"),
     ids("ids with a fraction", "[3.5]", "3.5"),
-    ids("ids as whole fractions", "[3.0, 4.0]", "3.0"),
     ids("ids in a list of lists", "[[3, 4]]", "[3,4]"),
-    ids("ids of null", "[null]", "null"),
     ids("ids that are a text", '"3 4 1"', '"3 4 1"'),
-    ids("ids of true", "[true]", "true"),
     ids("a million ids and a bad one", "[" + "3, " * 1_000_000 + "24]", "24", "index 1000000"),
     # Text
     row("text that is not UTF-8", b'{"input": "gr\xfc\xdfe", "target": "a"}', "UTF-8", made=bytes_model),
     row("half of a surrogate pair", '{"input": "\\ud83d", "target": "a"}', "surrogate", made=bytes_model),
-    row("an unknown escape", '{"input": "\\q", "target": "a"}', "not valid JSON", made=bytes_model),
     # Good rows before a bad one
     case("score prints nothing", put(FILE, BAD), SCORE, f"{FILE}:2"),
     case("score --per-row prints the rows before", put(FILE, BAD), EACH, f"{FILE}:2", rows=1),
     case("generate prints the rows before", put(FILE, BAD), GENERATE, f"{FILE}:2", rows=1),
     case("generate prints the 40 rows before", put(FILE, GOOD * 40 + "\n"), GENERATE, f"{FILE}:41", rows=40),
     # Other commands that read rows
-    case("inspect names broken lines", put("no", ""), "inspect rows.jsonl", FILE),
     case("rows of a folder for inspect", make_folder("empty"), "inspect empty", "empty"),
 ]
-CONTROLS = [case("rows", put(FILE, GOOD), EACH), case("rows to decode", put(FILE, GOOD), GENERATE),
-            case("a byte order mark", put(FILE, b"\xef\xbb\xbf" + GOOD.encode()), SCORE),
-            case("lines that end in CR LF", put(FILE, GOOD.replace("\n", "\r\n")), SCORE),
-            case("no newline at the end", put(FILE, GOOD.strip()), SCORE),
-            bytes_model("an empty text, a NUL in text", put(FILE, '{"input": "", "target": "a\\u0000b"}\n'), SCORE)]
+CONTROLS = [
+    case("rows", put(FILE, GOOD), EACH),
+    case("rows to decode", put(FILE, GOOD), GENERATE),
+    case("a byte order mark", put(FILE, b"\xef\xbb\xbf" + GOOD.encode()), SCORE),
+    case("lines that end in CR LF", put(FILE, GOOD.replace("\n", "\r\n")), SCORE),
+    case("no newline at the end", put(FILE, GOOD.strip()), SCORE),
+    bytes_model("an empty text, a NUL in text", put(FILE, '{"input": "", "target": "a\\u0000b"}\n'), SCORE),
+]

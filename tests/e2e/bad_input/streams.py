@@ -1,7 +1,7 @@
 """Rows and corpora in .gz and .zst files: cut off, damaged, with something behind the end, or no such stream at all."""
 import zlib
 
-from bad_input.case import cut, edit, flip, golden, gz, put, table, zstd
+from bad_input.case import flip, golden, gz, put, table, zstd
 
 LINE = '{"input_ids": [3, 4, 1], "target_ids": [5, 1], "id": "%d"}\n'
 TEXT = "".join(LINE % n for n in range(200))
@@ -34,16 +34,13 @@ FRAME_OF_1_PB = bytes.fromhex("28b52ffd") + b"\xe0" + (10**15).to_bytes(8, "litt
 CASES = [
     stream("gz: an empty file", GZ, b"", "cut off"),
     stream("gz: the magic number alone", GZ, GOOD[:2], "cut off"),
-    stream("gz: the header alone", GZ, GOOD[:10], "cut off"),
     stream("gz: cut in the middle", GZ, GOOD[:len(GOOD) // 2], f"{GZ}:", "cut off"),
     stream("gz: cut in the checksum", GZ, GOOD[:-6], "cut off"),
-    stream("gz: without its last byte", GZ, GOOD[:-1], "cut off"),
     stream("gz: a byte in the middle", GZ, middle(GOOD), f"{GZ}:"),
     stream("gz: a wrong checksum", GZ, flip(len(GOOD) - 8)(GOOD), f"{GZ}:", "check"),
     stream("gz: a wrong length", GZ, flip(len(GOOD) - 3)(GOOD), f"{GZ}:", "length"),
     stream("gz: plain lines", GZ, TEXT, f"{GZ}:1", "gzip", "plain"),
     stream("gz: zeros", GZ, bytes(500), f"{GZ}:1", "gzip"),
-    stream("gz: random bytes", GZ, bytes(n * n * 31 % 251 for n in range(5000)), f"{GZ}:1", "gzip"),
     stream("gz: zlib without the header of gzip", GZ, zlib.compress(TEXT.encode()), f"{GZ}:1", "gzip"),
     stream("gz: bytes behind the end", GZ, GOOD + b"more", f"{GZ}:"),
     stream("gz: a second member that is cut off", GZ, GOOD + GOOD[:100], f"{GZ}:", "cut off"),
@@ -60,10 +57,7 @@ CASES = [
     stream("zst: an empty file", ZST, b"", "cut off"),
     stream("zst: the magic number alone", ZST, zstd(TEXT)[:4], "cut off"),
     stream("zst: cut in the block", ZST, zstd(TEXT)[:-100], "cut off"),
-    stream("zst: without its last byte", ZST, zstd(TEXT)[:-1], "cut off"),
     stream("zst: plain lines", ZST, TEXT, f"{ZST}:1", "zstd", "plain"),
-    stream("zst: gzip", ZST, gz(TEXT), f"{ZST}:1", "zstd"),
-    stream("zst: zeros", ZST, bytes(500), f"{ZST}:1", "zstd"),
     stream("zst: bytes behind the end", ZST, zstd(TEXT) + b"more", f"{ZST}:"),
     stream("zst: a second frame that is cut off", ZST, zstd(TEXT) + zstd(TEXT)[:50], f"{ZST}:", "cut off"),
     stream("zst: a window of terabytes", ZST, HUGE_WINDOW, f"{ZST}:1"),
@@ -73,6 +67,9 @@ CASES = [
     stream("zst: under the name of gzip", GZ, zstd(TEXT), f"{GZ}:1", "gzip"),
     stream("zst: cut, inspected", ZST, zstd(TEXT)[:-1], "cut off", command="inspect {}"),
 ]
-CONTROLS = [case("gz", put(GZ, GOOD), SCORE.format(GZ)), case("zst", put(ZST, zstd(TEXT)), SCORE.format(ZST)),
-            case("two members", put(GZ, GOOD + gz(TEXT)), SCORE.format(GZ)),
-            case("two frames", put(ZST, zstd(TEXT) + zstd(TEXT)), SCORE.format(ZST))]
+CONTROLS = [
+    case("gz", put(GZ, GOOD), SCORE.format(GZ)),
+    case("zst", put(ZST, zstd(TEXT)), SCORE.format(ZST)),
+    case("two members", put(GZ, GOOD + gz(TEXT)), SCORE.format(GZ)),
+    case("two frames", put(ZST, zstd(TEXT) + zstd(TEXT)), SCORE.format(ZST)),
+]

@@ -77,6 +77,8 @@ TEST(TargetKvHeads, RefusesWhatCannotBe) {
   ConvertConfig config = Wanting(1);
   config.sites = {"decoder"};
   EXPECT_THAT(Refusal(Source(), config), HasSubstr("unknown site \"decoder\""));
+  config.sites = {"cross", "cross"};
+  EXPECT_THAT(Refusal(Source(), config), HasSubstr("cross is named twice"));
   config.sites = {};
   EXPECT_THAT(Refusal(Source(), config), HasSubstr("at least one"));
 }

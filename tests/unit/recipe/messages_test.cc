@@ -84,6 +84,43 @@ TEST_F(RecipeMessages, AnAliasBombIsRefusedWithoutExpandingIt) {
   EXPECT_THAT(Messages(bomb), Contains(HasSubstr("more than 20000 values")));
 }
 
+TEST_F(RecipeMessages, PartsThatNameEachOtherTwiceAreReadABoundedNumberOfTimes) {
+  for (int i = 0; i < 30; ++i) {
+    const std::string next = absl::StrCat("p", i + 1, ".yaml");
+    Write(absl::StrCat("p", i, ".yaml"), absl::StrCat("include: [", next, ", ", next, "]\n"));
+  }
+  Write("p30.yaml", "seed: 1\n");
+  EXPECT_THAT(Messages("include: p0.yaml\n" + With("  p: {pretrain: {steps: 5}}\n")),
+              Contains(HasSubstr("more than 1000 parts")));
+}
+
+TEST_F(RecipeMessages, VariantsThatMultiplyWithoutEndAreRefused) {
+  std::string variables = "for_each:\n";
+  for (const char* name : {"a", "b", "c", "d"}) {
+    absl::StrAppend(&variables, "  ", name, ": [");
+    for (int i = 0; i < 100; ++i) absl::StrAppend(&variables, i == 0 ? "" : ", ", "x", i);
+    absl::StrAppend(&variables, "]\n");
+  }
+  EXPECT_THAT(
+      Messages(variables + With("  p: {pretrain: {steps: 5}}\n"
+                                "  \"q{a}{b}{c}{d}\": {convert: {from: p, kv_heads: 1}}\n")),
+      Contains(HasSubstr("multiply to 1e+08 stages; expected at most 1000")));
+}
+
+TEST_F(RecipeMessages, WhatIsNoUtf8OrNoYamlAtAllIsSaid) {
+  EXPECT_THAT(Messages("seed: 1\nname: gr\xFC\xDF"
+                       "e\n"),
+              Contains(StartsWith("r.yaml:2: not valid UTF-8")));
+  EXPECT_THAT(Messages("<!DOCTYPE html>\n"),
+              Contains(HasSubstr("not valid YAML: it is a web page")));
+}
+
+TEST_F(RecipeMessages, AnEmptyNameAndNoStagesAreErrors) {
+  EXPECT_THAT(Messages("name: \"\"\nstages: {}\n"),
+              AllOf(Contains(StartsWith("r.yaml:1: name: found \"\"")),
+                    Contains(StartsWith("r.yaml:2: stages: is empty"))));
+}
+
 TEST_F(RecipeMessages, DeepNestingIsAnErrorNotACrash) {
   EXPECT_THAT(Messages("name: " + std::string(20000, '[')), Contains(HasSubstr("not valid YAML")));
 }
