@@ -22,8 +22,8 @@ class Case:
     parts: tuple
     rows: int = 0  # rows that the contract leaves on standard output: those before a bad one
     stdin: bytes = b""
-    changes: tuple = ()  # files that may change all the same
-    peak: int = 0  # MB, where the file itself, and not what it claims, takes more than usual
+    changes: tuple = ()  # beginnings of the names of files that may change all the same
+    peak: int = 0  # MB more than usual, where the file itself, and not what it claims, takes them
 
 
 def words(command):

@@ -5,8 +5,7 @@ import os
 import struct
 import zipfile
 
-from bad_input.case import (HTML, MODELS, copy, cut, edit, flip, golden, gz, put, remove, split_safetensors,
-                            table)
+from bad_input.case import MODELS, copy, cut, edit, flip, golden, put, remove, split_safetensors, table
 
 FILE = "model/pytorch_model.bin"
 ROWS = put("rows.jsonl", '{"input_ids": [3, 4, 1], "target_ids": [5, 1]}\n')
@@ -124,13 +123,9 @@ def not_a_number(claims, storages):
 CASES = [
     # The file
     case("an empty file", put(FILE, ""), SCORE, FILE, "torch.save"),
-    case("a web page", put(FILE, HTML), SCORE, FILE, "web page"),
-    case("packed with gzip", [archive(), edit(FILE, gz)], SCORE, FILE, "gzip"),
     case("safetensors under this name", copy("checkpoint/transformers5/v1_1/model.safetensors", FILE), SCORE, FILE),
     # The zip archive
     case("the archive ends in its first entry", [archive(), edit(FILE, cut(100))], INSPECT, FILE, "cut off"),
-    case("the archive is cut in the middle", [archive(), edit(FILE, lambda c: c[:len(c) // 2])], SCORE, FILE,
-         "cut off"),
     case("the archive ends in its directory", [archive(), edit(FILE, cut(-400))], CONVERT, FILE, "cut off"),
     case("a byte in the directory is wrong", bytes_at(DIRECTORY, 0, b"XX", last=False), SCORE, FILE,
          "directory is broken"),
@@ -157,8 +152,6 @@ CASES = [
     case("a storage is missing", archive(drop_storage), SCORE, FILE, "data/"),
     # The pickle
     case("a pickle that calls os.system", archive(pickle=global_of("os", "system")), CONVERT, FILE, "os.system"),
-    case("a pickle that imports numpy", archive(pickle=global_of("numpy.core.multiarray", "_reconstruct")), SCORE, FILE,
-         "numpy.core.multiarray._reconstruct"),
     case("a pickle that ends early", archive(pickle=b"\x80\x02" + DICT + b"(" + text(NAME)), SCORE, FILE, "data.pkl"),
     case("an empty pickle", archive(pickle=b""), SCORE, FILE, "data.pkl"),
     case("a pickle with bytes behind its end", archive(pickle=b"\x80\x02" + DICT + b".more"), SCORE, FILE, "data.pkl",
@@ -176,12 +169,10 @@ CASES = [
     # Claims of one tensor
     case("a storage of more numbers than it has", claim(count=9), SCORE, FILE, "32 bytes", "36"),
     case("a storage of 2^62 numbers", claim(count=2**62), SCORE, FILE, NAME, str(2**62)),
-    case("a storage of fewer than no numbers", claim(count=-8), SCORE, FILE, NAME),
     case("a shape beyond its storage", claim(shape=[9]), SCORE, FILE, NAME, "[9]", "8 numbers"),
     case("strides beyond the storage", claim(strides=[2]), SCORE, FILE, NAME, "strides [2]"),
     case("strides of nought over a huge shape", claim(shape=[10**12], strides=[0]), SCORE, FILE, NAME, "1000000000000"),
     case("an offset beyond the storage", claim(offset=1), CONVERT, FILE, NAME, "offset 1"),
-    case("more strides than sizes", claim(strides=[8, 1]), SCORE, FILE, NAME, "strides"),
     case("a hundred dimensions", claim(shape=[1] * 100, strides=[1] * 100), SCORE, FILE, NAME, "at most 8"),
     case("a storage of complex numbers", claim(kind="ComplexFloatStorage"), SCORE, FILE, "ComplexFloatStorage"),
     case("a tensor with hooks", claim(hooks=b"}" + text("h") + whole(1) + b"s"), SCORE, FILE, NAME, "hooks"),

@@ -41,11 +41,6 @@ def raw_header(text):
     return edit(FILE, lambda content: join_safetensors(text.encode(), split_safetensors(content)[1]))
 
 
-def data(change):
-    return edit(FILE, lambda content: join_safetensors(split_safetensors(content)[0],
-                                                       change(split_safetensors(content)[1])))
-
-
 def number(tensor, value, form="<f", name=FILE):
     """One value of a tensor is replaced."""
     def edited(content):
@@ -100,7 +95,6 @@ NORM = "encoder.final_layer_norm.weight"
 CASES = [
     # The file as a whole
     case("no weights at all", remove(FILE), SCORE, "model", "model.safetensors"),
-    case("the weights are an empty file", put(FILE, ""), INSPECT, FILE, "0 bytes"),
     case("the weights end inside the header's length", edit(FILE, cut(5)), SCORE, FILE, "5 bytes"),
     case("the weights end inside the header", edit(FILE, cut(200)), CONVERT, FILE, "cut off"),
     case("the weights end inside the data", edit(FILE, cut(-100)), GENERATE, FILE, "bytes"),
@@ -116,7 +110,6 @@ CASES = [
     case("the folder is a file", put("weights", "x"), "score --model weights --data rows.jsonl", "weights"),
     case("the folder does not exist", [], "bench decode --model nowhere", "nowhere", "no such"),
     # The header
-    case("a header of 2^63 bytes", edit(FILE, lambda c: u64(2**63) + c[8:]), SCORE, FILE, "9223372036854775808"),
     case("an empty header", edit(FILE, lambda c: u64(0) + c[8:]), EXPORT, FILE, "header", "empty"),
     case("a header that is no JSON", raw_header("{'a': 1}"), SCORE, FILE, "not valid JSON"),
     case("a header that is a list", raw_header("[1, 2]"), CONVERT, FILE, "object"),
@@ -124,16 +117,10 @@ CASES = [
     case("a header nested 100,000 deep", raw_header("[" * 100000), SCORE, FILE, "nested deeper than 100"),
     case("a header that is not UTF-8", edit(FILE, lambda c: join_safetensors(b'{"\xff": 1}', split_safetensors(c)[1])),
          SCORE, FILE, "UTF-8"),
-    case("a header that ends early", raw_header('{"a": {"dtype": "F32"'), GENERATE, FILE, "not valid JSON"),
-    case("metadata that is a list", header(lambda h: h.update(__metadata__=[1])), SCORE, FILE, "__metadata__"),
     # Claims of one tensor
-    case("a tensor that is a number", header(lambda h: h.update({TENSOR: 3})), SCORE, FILE, TENSOR,
-         "expected an object"),
-    case("a tensor without a dtype", without("dtype"), SCORE, FILE, TENSOR, "dtype"),
     case("a tensor without offsets", without("data_offsets"), CONVERT, FILE, TENSOR, "data_offsets"),
     case("an unknown dtype", entry(dtype="F8_E4M3"), SCORE, FILE, TENSOR, "F8_E4M3", "BF16"),
     case("a dtype in small letters", entry(dtype="f32"), SCORE, FILE, TENSOR, '"f32"', "F32"),
-    case("a shape that is a number", entry(shape=64), SCORE, FILE, TENSOR, "shape"),
     case("a shape with a negative size", entry(shape=[-8, -8]), CONVERT, FILE, TENSOR, "-8"),
     case("a shape with a fraction", entry(shape=[8.0, 8]), SCORE, FILE, TENSOR, "8.0"),
     case("a shape whose product leaves 64 bits", entry(shape=[2**62, 2**62]), SCORE, FILE, TENSOR, str(2**62)),
@@ -144,7 +131,6 @@ CASES = [
     case("offsets beyond the data", entry(data_offsets=[0, 10**12]), CONVERT, FILE, TENSOR, "1000000000000"),
     case("negative offsets", entry(data_offsets=[-256, 0]), SCORE, FILE, TENSOR, "data_offsets"),
     case("offsets of three numbers", entry(data_offsets=[0, 128, 256]), INSPECT, FILE, TENSOR, "[begin, end]"),
-    case("offsets near 2^64", entry(data_offsets=[2**64 - 256, 2**64 - 1]), SCORE, FILE, TENSOR, "data_offsets"),
     case("two tensors share bytes", header(overlap), SCORE, FILE, "shares bytes"),
     case("bytes that belong to no tensor", header(lambda h: h.pop(NAME) and None), CONVERT, FILE, "unused bytes"),
     # Names, shapes and types against config.json
@@ -157,7 +143,6 @@ CASES = [
     # Values
     case("a NaN, scored", number(NAME, float("nan")), SCORE, "model", NAME, "NaN"),
     case("an infinity, decoded", number(TENSOR, float("inf")), GENERATE, "model", TENSOR, "infinity"),
-    case("a negative infinity, converted", number(NORM, float("-inf")), CONVERT, "model", NORM, "infinity"),
     case("a NaN, exported", number(NORM, float("nan")), EXPORT, "model", NORM, "NaN"),
     # Shards
     sharded("a shard is missing", remove(SECOND), SCORE, SECOND, "No such file"),
