@@ -112,6 +112,11 @@ void ReadKvHeads(ConfigReader& reader, T5Config& config) {
   if (reader.Has("num_key_value_heads")) {
     int64_t heads = config.num_heads;
     reader.Integer("num_key_value_heads", heads);
+    if (heads < 1 || config.num_heads % heads != 0) {
+      return reader.Problem(absl::StrCat("num_key_value_heads: found ", heads,
+                                         ", expected a divisor of num_heads (", config.num_heads,
+                                         ")"));
+    }
     for (auto* site : {&config.kv_heads.decoder_self, &config.kv_heads.cross})
       site->assign(site->size(), heads);
   }

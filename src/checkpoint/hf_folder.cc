@@ -116,7 +116,7 @@ absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
 absl::Status CheckIsModelFolder(const std::string& folder) {
   if (!FolderExists(folder))
     return UserError(folder, "no such folder; a Hugging Face T5 folder was expected");
-  if (FileExists(JoinPath(folder, "config.json"))) return absl::OkStatus();
+  if (IsThere(JoinPath(folder, "config.json"))) return absl::OkStatus();
   return UserError(folder, "no config.json; a Hugging Face T5 folder was expected");
 }
 
@@ -139,7 +139,10 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   REGROUP_RETURN_IF_ERROR(CheckFinite(model.weights, files.place));
   REGROUP_ASSIGN_OR_RETURN(model.generation_config,
                            ReadOptionalJson(JoinPath(folder, "generation_config.json")));
-  REGROUP_ASSIGN_OR_RETURN(model.provenance, ReadOptionalJson(JoinPath(folder, "regroup.json")));
+  const std::string provenance = JoinPath(folder, "regroup.json");
+  REGROUP_ASSIGN_OR_RETURN(model.provenance, ReadOptionalJson(provenance));
+  if (!model.provenance.is_null() && !model.provenance.is_object())
+    return UserError(provenance, "expected a JSON object, as regroup writes it; remove the file");
   return model;
 }
 

@@ -3,7 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,16 +24,17 @@ constexpr char kIndexMark[] = ".index.json";
 
 absl::StatusOr<WeightFiles> ReadShardIndex(const std::string& folder, const std::string& index) {
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(index));
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
+  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object() ||
+      json["weight_map"].empty()) {
     return UserError(index, "expected an object with \"weight_map\": {tensor: file}");
   }
   WeightFiles files{{}, json["weight_map"], index};
   std::set<std::string> names;
   for (const auto& [tensor, file] : files.weight_map.items()) {
     const std::string name = file.is_string() ? file.get<std::string>() : "";
-    if (name.empty() || name.find('/') != std::string::npos) {
-      return UserError(index, absl::StrCat("weight_map: ", tensor,
-                                           ": expected the name of a file in this folder"));
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+      return UserError(index, absl::StrCat("weight_map: ", tensor, ": found ", DumpJson(file),
+                                           ", expected the name of a file in this folder"));
     }
     names.insert(name);
   }
@@ -94,11 +97,16 @@ class ShardReader {
 
 }  // namespace
 
+bool IsThere(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+}
+
 absl::StatusOr<WeightFiles> FindWeightFiles(const std::string& folder) {
   std::vector<std::string> found;
   for (const std::string file : {kSafetensors, kPickled}) {
     for (const std::string& name : {file, file + kIndexMark}) {
-      if (FileExists(JoinPath(folder, name))) found.push_back(name);
+      if (IsThere(JoinPath(folder, name))) found.push_back(name);
     }
   }
   if (found.empty()) {

@@ -18,6 +18,10 @@ struct WeightFiles {
   std::string place;  // what an error about names points at: the file or the index
 };
 
+// Something of this name, also a folder or a link to nothing: it is read, and named where that
+// fails.
+bool IsThere(const std::string& path);
+
 // What Hugging Face would read: model.safetensors, its index, pytorch_model.bin, its index, the
 // first of them that is there. Files of the other format beside it are named in the log. UserError:
 // none of them, an index that is no index.

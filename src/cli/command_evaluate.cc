@@ -1,6 +1,7 @@
 // regroup evaluate: decodes a task's rows and scores them.
 #include <ATen/ATen.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
@@ -55,8 +56,24 @@ absl::StatusOr<std::string> TaskPath(const std::string& task) {
                    absl::StrCat("there is no task file \"", task, "\"", DidYouMean(task, names)));
 }
 
+// The predictions replace a file of their name: none that is read here.
+absl::Status CheckPredictions(const Options& options, const std::string& task) {
+  const std::string& path = options.request.predictions;
+  if (!FileExists(path)) return absl::OkStatus();
+  std::error_code error;
+  if (std::filesystem::equivalent(path, task, error))
+    return UserError(path, "is the --task file itself; name another --predictions");
+  for (const char* name : {"config.json", "generation_config.json", "tokenizer_config.json",
+                           "spiece.model", "model.safetensors", "pytorch_model.bin"}) {
+    if (std::filesystem::equivalent(path, JoinPath(options.request.model, name), error))
+      return UserError(path, "is a file of the model; name another --predictions");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Options& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const std::string path, TaskPath(options.task));
+  REGROUP_RETURN_IF_ERROR(CheckPredictions(options, path));
   Problems problems;
   const TaskFile file = ReadTaskFile(path, problems);
   REGROUP_RETURN_IF_ERROR(problems.ToStatus());

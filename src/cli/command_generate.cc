@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "core/log.h"
 #include "evaluate/commands.h"
 
 namespace regroup {
@@ -28,6 +29,9 @@ struct Options {
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
   GenerateRequest request = options.request;
+  if (request.decode.early_stopping.has_value() && request.decode.beams.value_or(1) == 1) {
+    LogWarning("--early-stopping has no effect on a search with 1 beam");
+  }
   if (!common.precision.empty()) request.precision = common.precision;
   const absl::Status status = GenerateFile(request, std::cout);
   return request.output.empty() ? status : GoesOn(status);

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -13,6 +14,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "cli/bind.h"
 #include "cli/commands.h"
 #include "core/log.h"
@@ -48,13 +51,42 @@ void SetUpProcess(const Invocation& invocation) {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
+constexpr size_t kLongestLine = 600, kLineEnd = 200;
+
+// A message quotes what files hold: a long value is cut in the middle of its line, so that the
+// place and what to do stay, and control characters do not reach the terminal.
+std::string Shortened(std::string_view line) {
+  const auto inside_character = [&](size_t at) { return (line[at] & 0xC0) == 0x80; };
+  std::string shown;
+  size_t head = line.size(), tail = line.size();
+  if (line.size() > kLongestLine) {
+    head = kLongestLine - kLineEnd;
+    tail = line.size() - kLineEnd;
+    while (inside_character(head)) --head;
+    while (tail < line.size() && inside_character(tail)) ++tail;
+  }
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (i == head) shown += " [...] ";
+    if (i >= head && i < tail) continue;
+    shown += std::iscntrl(static_cast<unsigned char>(line[i])) != 0 ? '?' : line[i];
+  }
+  return shown;
+}
+
+std::string Readable(const std::string& message) {
+  std::string shown;
+  for (const absl::string_view line : absl::StrSplit(message, '\n'))
+    absl::StrAppend(&shown, shown.empty() ? "" : "\n", Shortened(ToStd(line)));
+  return shown;
+}
+
 int Report(const absl::Status& status) {
   if (status.ok()) return 0;
   if (IsStopped(status)) {
     LogWarning(std::string(status.message()));
     return 128 + StopSignal();
   }
-  Log(LogLevel::kError, std::string(status.message()));
+  Log(LogLevel::kError, Readable(std::string(status.message())));
   return ExitCode(status);
 }
 

@@ -236,7 +236,9 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
   if (fd.get() < 0)
     return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (::fstat(fd.get(), &info) == 0 && S_ISDIR(info.st_mode))
+    return UserError(path, "is a folder; a file was expected");
+  if (!S_ISREG(info.st_mode)) {
     return UserError(path, "is not a regular file");
   }
   const size_t size = static_cast<size_t>(info.st_size);

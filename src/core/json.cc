@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "core/foreign.h"
 
 namespace regroup {
 
@@ -60,6 +61,10 @@ std::string Reason(const std::string& what) {
 
 absl::Status SyntaxError(const std::string& text, const std::string& place, size_t at,
                          const std::string& reason) {
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+    return UserError(place, "not valid JSON: it is empty");
+  if (const std::string foreign = ForeignContent(text); !foreign.empty())
+    return UserError(place, absl::StrCat("not valid JSON: ", foreign));
   return UserError(place, absl::StrCat("not valid JSON (", Position(text, at), "): ", reason));
 }
 

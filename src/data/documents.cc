@@ -70,9 +70,12 @@ absl::StatusOr<std::optional<std::string>> DocumentReader::NextLine() {
 }
 
 absl::StatusOr<std::string> DocumentReader::TextOf(const std::string& line) const {
-  if (corpus_.config.format == "text") return line;
   if (line.empty()) return line;  // a blank line between rows holds no document
   const std::string place = absl::StrCat(lines_->path(), ":", lines_->line_number());
+  if (corpus_.config.format == "text") {
+    REGROUP_RETURN_IF_ERROR(CheckUtf8(line, place));
+    return line;
+  }
   REGROUP_ASSIGN_OR_RETURN(const Json row, ParseJson(line, place));
   if (!row.is_object()) return UserError(place, "expected a JSON object");
   const std::string& key = corpus_.config.text;

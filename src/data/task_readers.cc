@@ -61,11 +61,13 @@ absl::Status ReadTsv(const std::string& path, const UseFields& use) {
   REGROUP_ASSIGN_OR_RETURN(const auto lines, LineReader::Open(path));
   REGROUP_ASSIGN_OR_RETURN(const auto header, lines->Next());
   if (!header.has_value()) return UserError(path, "is empty; the first line must name the columns");
+  REGROUP_RETURN_IF_ERROR(CheckUtf8(*header, Place(*lines)));
   const std::vector<std::string> names = absl::StrSplit(*header, '\t');
   REGROUP_RETURN_IF_ERROR(CheckTsvHeader(names, Place(*lines)));
   while (true) {
     REGROUP_ASSIGN_OR_RETURN(const auto line, lines->Next());
     if (!line.has_value()) return absl::OkStatus();
+    REGROUP_RETURN_IF_ERROR(CheckUtf8(*line, Place(*lines)));
     const std::vector<std::string> values = absl::StrSplit(*line, '\t');
     if (values.size() != names.size()) {
       return UserError(Place(*lines),
@@ -97,6 +99,8 @@ absl::Status ReadParallel(const std::string& path, const UseFields& use) {
                                     "by line translations"));
     }
     if (!source.has_value()) return absl::OkStatus();
+    REGROUP_RETURN_IF_ERROR(CheckUtf8(*source, Place(*sources)));
+    REGROUP_RETURN_IF_ERROR(CheckUtf8(*target, Place(*targets)));
     REGROUP_RETURN_IF_ERROR(use(Json{{"source", *source}, {"target", *target}}, Place(*sources)));
   }
 }
@@ -162,7 +166,9 @@ const std::vector<std::string>& TaskReaders() {
 
 absl::StatusOr<const Json*> Member(const Json& object, const char* key, Json::value_t type,
                                    const std::string& place, const char* expected) {
-  if (!object.is_object()) return UserError(place, "expected a JSON object");
+  if (!object.is_object())
+    return UserError(place,
+                     absl::StrCat("expected an object with \"", key, "\", as in ", expected));
   const auto found = object.find(key);
   if (found != object.end() && found->type() == type) return &*found;
   return UserError(place, absl::StrCat("\"", key, "\" is missing or no ", Json(type).type_name(),

@@ -98,6 +98,9 @@ class GzipSource : public CompressedSource {
       ++members_;
       at_start_ = true;
       ::inflateReset(&stream_);
+    } else if (code != Z_OK && members_ == 0 && stream_.total_out == 0 &&
+               room == stream_.avail_out) {
+      return absl::DataLossError("is no gzip stream; a plain file needs a name without .gz");
     } else if (code != Z_OK) {
       return absl::DataLossError(absl::StrCat(
           "the gzip stream is damaged: ", stream_.msg != nullptr ? stream_.msg : ::zError(code)));
@@ -125,6 +128,10 @@ class ZstdSource : public CompressedSource {
       ZSTD_inBuffer in{input(), input_bytes(), 0};
       ZSTD_outBuffer result{out, capacity, 0};
       const size_t code = ::ZSTD_decompressStream(stream_, &result, &in);
+      if (::ZSTD_isError(code) != 0 && frames_ == 0 && !any_) {
+        return absl::DataLossError(absl::StrCat("is no zstd stream (", ::ZSTD_getErrorName(code),
+                                                "); a plain file needs a name without .zst"));
+      }
       if (::ZSTD_isError(code) != 0) {
         return absl::DataLossError(
             absl::StrCat("the zstd stream is damaged: ", ::ZSTD_getErrorName(code)));
@@ -132,6 +139,7 @@ class ZstdSource : public CompressedSource {
       Consume(in.pos);
       at_frame_end_ = code == 0;
       frames_ += at_frame_end_ ? 1 : 0;
+      any_ = any_ || result.pos > 0;
       if (result.pos > 0) return result.pos;
       if (!more)
         return absl::DataLossError("the zstd stream ends in the middle: the file was cut off");
@@ -141,6 +149,7 @@ class ZstdSource : public CompressedSource {
  private:
   ZSTD_DStream* stream_;
   bool at_frame_end_ = false;
+  bool any_ = false;  // byte came out
   int64_t frames_ = 0;
 };
 

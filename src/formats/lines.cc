@@ -31,7 +31,8 @@ class StreamLineReader : public LineReader {
       if (!more) break;
       any = true;
       if (TakeUntilNewline(&line)) break;
-      if (line.size() > kLongestLine) return Error("the line is longer than 64 MiB");
+      if (line.size() > kLongestLine)
+        return Error("the line is longer than 64 MiB; is this a file of lines?");
     }
     if (!any) return std::optional<std::string>();
     ++line_number_;

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/foreign.h"
 #include "core/json.h"
 
 namespace regroup {
@@ -22,6 +23,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 constexpr size_t kPrefixBytes = 8;                // the header's length stands in front of it
 constexpr uint64_t kLongestHeader = 100'000'000;  // as in the reference implementation
+constexpr size_t kForeignBytes = 64;              // that tell one form of files from another
 constexpr size_t kDataAlignment = 64;
 constexpr const char* kMetadataKey = "__metadata__";
 
@@ -190,6 +192,17 @@ absl::Status ReadMetadata(const Json& json, const std::string& path,
   return absl::OkStatus();
 }
 
+// A file whose first bytes claim an impossible header was cut off, or is of another form.
+absl::Status NoHeader(const MappedFile& file, uint64_t claimed) {
+  const std::string foreign = ForeignContent(
+      {reinterpret_cast<const char*>(file.data()), std::min<size_t>(file.size(), kForeignBytes)});
+  if (!foreign.empty())
+    return UserError(file.path(), absl::StrCat("is no safetensors file: ", foreign));
+  return UserError(file.path(),
+                   absl::StrCat("claims a header of ", claimed, " bytes, the file has ",
+                                file.size(), "; it was cut off or is no safetensors file"));
+}
+
 absl::StatusOr<uint64_t> HeaderBytes(const MappedFile& file) {
   if (file.size() < kPrefixBytes) {
     return UserError(file.path(),
@@ -197,11 +210,7 @@ absl::StatusOr<uint64_t> HeaderBytes(const MappedFile& file) {
   }
   uint64_t bytes = 0;
   std::memcpy(&bytes, file.data(), kPrefixBytes);
-  if (bytes > kLongestHeader || bytes > file.size() - kPrefixBytes) {
-    return UserError(file.path(),
-                     absl::StrCat("claims a header of ", bytes, " bytes, the file has ",
-                                  file.size(), "; it was cut off or is no safetensors file"));
-  }
+  if (bytes > kLongestHeader || bytes > file.size() - kPrefixBytes) return NoHeader(file, bytes);
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/foreign.h"
 #include "formats/pickle.h"
 #include "formats/torch_state_dict.h"
 #include "formats/zip_index.h"
@@ -20,6 +21,7 @@ using Kind = PickleValue::Kind;
 // 0x1950a86a20f9469cfc6c, as a pickle writes it.
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int64_t kLegacyProtocol = 1001;
+constexpr size_t kForeignBytes = 64;  // that tell one form of files from another
 
 using Entries = std::map<std::string_view, ZipEntry>;
 // The bytes of each storage, in the order of TorchStateDict::storages.
@@ -136,9 +138,10 @@ class LegacyReader {
   absl::Status CheckHead() {
     const absl::StatusOr<Pickle> magic = Next();
     if (!magic.ok() || magic->root.text != kLegacyMagic || magic->root.kind != Kind::kLong) {
-      return UserError(path_,
-                       "is no file that torch.save wrote (neither a zip archive nor the "
-                       "legacy format)");
+      const std::string foreign = ForeignContent(rest_.substr(0, kForeignBytes));
+      return UserError(path_, absl::StrCat("is no file that torch.save wrote (neither a zip "
+                                           "archive nor the legacy format)",
+                                           foreign.empty() ? "" : ": ", foreign));
     }
     REGROUP_ASSIGN_OR_RETURN(const Pickle protocol, Next());
     if (protocol.root.kind != Kind::kInt || protocol.root.number != kLegacyProtocol) {

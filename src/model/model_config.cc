@@ -9,9 +9,6 @@
 namespace regroup {
 namespace {
 
-// Far above any T5, far below where products of sizes overflow.
-constexpr int64_t kMaxWidth = 1 << 20;
-constexpr int64_t kMaxCount = 4096;
 constexpr int64_t kMaxVocabulary = 1 << 30;
 
 class Problems {
@@ -34,17 +31,17 @@ class Problems {
 
 void CheckSizes(const T5Config& c, Problems& p) {
   p.RequireRange("vocab_size", c.vocab_size, 2, kMaxVocabulary);
-  p.RequireRange("d_model", c.d_model, 1, kMaxWidth);
-  p.RequireRange("d_kv", c.d_kv, 1, kMaxCount);
-  p.RequireRange("d_ff", c.d_ff, 1, kMaxWidth);
-  p.RequireRange("num_layers", c.num_layers, 1, kMaxCount);
-  p.RequireRange("num_decoder_layers", c.num_decoder_layers, 1, kMaxCount);
-  p.RequireRange("num_heads", c.num_heads, 1, kMaxCount);
+  p.RequireRange("d_model", c.d_model, 1, kMostWidth);
+  p.RequireRange("d_kv", c.d_kv, 1, kMostCount);
+  p.RequireRange("d_ff", c.d_ff, 1, kMostWidth);
+  p.RequireRange("num_layers", c.num_layers, 1, kMostCount);
+  p.RequireRange("num_decoder_layers", c.num_decoder_layers, 1, kMostCount);
+  p.RequireRange("num_heads", c.num_heads, 1, kMostCount);
 }
 
 void CheckBuckets(const T5Config& c, Problems& p) {
   const int64_t buckets = c.relative_attention_num_buckets;
-  p.RequireRange("relative_attention_num_buckets", buckets, 4, kMaxCount);
+  p.RequireRange("relative_attention_num_buckets", buckets, 4, kMostCount);
   p.Require(buckets % 4 == 0, absl::StrCat("relative_attention_num_buckets is ", buckets,
                                            ", expected a multiple of 4 (two directions, each half "
                                            "exact and half logarithmic)"));

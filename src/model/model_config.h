@@ -62,6 +62,9 @@ int64_t CountParameters(const T5Config& config);
 int64_t KvBytesPerPosition(const std::vector<int64_t>& kv_heads, int64_t d_kv,
                            int64_t bytes_per_value);
 
+// Far above any T5, far below where products of sizes overflow.
+inline constexpr int64_t kMostWidth = 1 << 20, kMostCount = 4096;
+
 // What a recipe says under `model:` when it pre-trains from scratch (v1.1 by default).
 struct ModelConfig {
   int64_t d_model = 512, d_kv = 64, d_ff = 1024, num_layers = 8, num_decoder_layers = 8,
@@ -73,17 +76,20 @@ struct ModelConfig {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("d_model", "width of the residual stream").AtLeast(1), c.d_model);
-    v(Field("d_kv", "width of a head").AtLeast(1), c.d_kv);
-    v(Field("d_ff", "width of the feed-forward layer").AtLeast(1), c.d_ff);
-    v(Field("num_layers", "encoder layers").AtLeast(1), c.num_layers);
-    v(Field("num_decoder_layers", "decoder layers").AtLeast(1), c.num_decoder_layers);
-    v(Field("num_heads", "query heads").AtLeast(1), c.num_heads);
+    v(Field("d_model", "width of the residual stream").AtLeast(1).AtMost(kMostWidth), c.d_model);
+    v(Field("d_kv", "width of a head").AtLeast(1).AtMost(kMostCount), c.d_kv);
+    v(Field("d_ff", "width of the feed-forward layer").AtLeast(1).AtMost(kMostWidth), c.d_ff);
+    v(Field("num_layers", "encoder layers").AtLeast(1).AtMost(kMostCount), c.num_layers);
+    v(Field("num_decoder_layers", "decoder layers").AtLeast(1).AtMost(kMostCount),
+      c.num_decoder_layers);
+    v(Field("num_heads", "query heads").AtLeast(1).AtMost(kMostCount), c.num_heads);
     v(Field("feed_forward", "relu (v1.0) or gated-gelu (v1.1)").OneOf({"relu", "gated-gelu"}),
       c.feed_forward);
     v(Field("tied_embeddings", "share embedding and head (v1.0)"), c.tied_embeddings);
     v(Field("dropout_rate", "dropout while training").AtLeast(0).AtMost(0.99), c.dropout_rate);
-    v(Field("relative_attention_num_buckets", "buckets of the relative position bias").AtLeast(4),
+    v(Field("relative_attention_num_buckets", "buckets of the relative position bias")
+          .AtLeast(4)
+          .AtMost(kMostCount),
       c.relative_attention_num_buckets);
     v(Field("relative_attention_max_distance", "distance of the last bucket").AtLeast(8),
       c.relative_attention_max_distance);

@@ -21,16 +21,16 @@ bool IsRunFolder(const std::string& path) { return FileExists(JoinPath(path, "re
 
 absl::StatusOr<Json> InspectStage(const std::string& folder, const std::string& name) {
   const bool finished = FileExists(JoinPath(folder, "stage.json"));
-  REGROUP_ASSIGN_OR_RETURN(
-      const Json record, ReadJsonFile(JoinPath(folder, finished ? "stage.json" : "started.json")));
-  Json stage = {{"name", name},
-                {"kind", record.value("kind", "")},
-                {"state", finished ? "finished" : "begun"}};
+  const std::string path = JoinPath(folder, finished ? "stage.json" : "started.json");
+  REGROUP_ASSIGN_OR_RETURN(const Json record, ReadJsonFile(path));
+  const Json kind = record.is_object() ? record.value("kind", Json()) : Json();
+  if (!kind.is_string())
+    return UserError(path, "is no record of a stage; expected an object with its \"kind\"");
+  Json stage = {{"name", name}, {"kind", kind}, {"state", finished ? "finished" : "begun"}};
   stage["seconds"] = record.value("seconds", Json());
-  const Json result = record.value("result", Json::object());
-  stage["model"] = result.contains("model")
-                       ? Json(JoinPath(folder, result["model"].get<std::string>()))
-                       : Json();
+  const Json result = record.value("result", Json());
+  const Json model = result.is_object() ? result.value("model", Json()) : Json();
+  stage["model"] = model.is_string() ? Json(JoinPath(folder, model.get<std::string>())) : Json();
   return stage;
 }
 

@@ -21,6 +21,8 @@ namespace {
 constexpr char kStarted[] = "started.json";
 constexpr char kFinished[] = "stage.json";
 constexpr char kRedo[] = "redo.json";
+constexpr char kLock[] = ".lock";
+constexpr char kEnvironment[] = "environment.json";  // written when a run begins
 
 Json IdentityJson(const StageIdentity& identity) {
   return Json{{"kind", identity.kind},
@@ -77,6 +79,17 @@ absl::Status WritePid(int file, const std::string& path) {
   return absl::OkStatus();
 }
 
+// A run writes recipe.yaml, log.txt and folders of stages: not over somebody else's.
+absl::Status CheckIsOurs(const std::string& path) {
+  if (!FolderExists(path)) return absl::OkStatus();
+  REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
+  const bool ours = FileExists(JoinPath(path, kLock)) || FileExists(JoinPath(path, kEnvironment));
+  if (names.empty() || ours) return absl::OkStatus();
+  return UserError(path, absl::StrCat("holds ", names[0], names.size() > 1 ? " and more" : "",
+                                      ", but no run began there; choose a new or an empty folder "
+                                      "with --out"));
+}
+
 // What a finished stage says it left behind must still be there.
 absl::Status CheckOutputs(const std::string& stage_folder, const Json& result) {
   for (const char* key : {"model", "table", "predictions"}) {
@@ -114,8 +127,9 @@ std::vector<std::string> ChangedKeys(const StageIdentity& before, const StageIde
 }
 
 absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& path) {
+  REGROUP_RETURN_IF_ERROR(CheckIsOurs(path));
   REGROUP_RETURN_IF_ERROR(MakeFolders(path));
-  const std::string lock_path = JoinPath(path, ".lock");
+  const std::string lock_path = JoinPath(path, kLock);
   const int file = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0)
     return UserError(lock_path, absl::StrCat("cannot be opened: ", std::strerror(errno)));

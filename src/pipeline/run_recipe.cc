@@ -140,7 +140,10 @@ class Runner {
     std::string changes;
     std::vector<std::string> stale;
     for (const std::string& name : names_) {
-      if (!FolderExists(run_->StageFolder(name))) continue;
+      const std::string folder = run_->StageFolder(name);
+      if (FileExists(folder))
+        return UserError(folder, "is a file where the stage's folder belongs; move it away");
+      if (!FolderExists(folder)) continue;
       if (ToBeRedone(name)) {
         redo_.insert(name);
         continue;

@@ -11,6 +11,8 @@
 namespace regroup {
 namespace {
 
+constexpr size_t kMostListed = 40;  // as many as a person reads before changing the file
+
 // "a.yaml:12: stages.x" -> ("a.yaml", 12); places without a line come first in their file.
 std::pair<std::string, int> FileAndLine(const std::string& place) {
   const std::string mark = place.substr(0, place.find(": "));
@@ -55,9 +57,11 @@ void Problems::Sort() {
 absl::Status Problems::ToStatus() const {
   if (list_.empty()) return absl::OkStatus();
   std::string text;
-  for (const Problem& problem : list_) {
-    absl::StrAppend(&text, text.empty() ? "" : "\n", problem.place, ": ", problem.message);
+  for (size_t i = 0; i < std::min(list_.size(), kMostListed); ++i) {
+    absl::StrAppend(&text, text.empty() ? "" : "\n", list_[i].place, ": ", list_[i].message);
   }
+  if (list_.size() > kMostListed)
+    absl::StrAppend(&text, "\nand ", list_.size() - kMostListed, " more problems");
   return absl::InvalidArgumentError(text);
 }
 

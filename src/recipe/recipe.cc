@@ -133,6 +133,9 @@ void ReadStages(Node& stages, Recipe& recipe, Problems& problems) {
                  absl::StrCat("found ", Describe(stages), ", expected name: {kind: {...}}"));
     return;
   }
+  if (stages.items.empty())
+    problems.Add(stages.mark, "stages",
+                 "is empty: nothing would be done; expected name: {kind: {...}}");
   for (size_t i = 0; i < stages.items.size(); ++i) {
     const std::string& name = stages.keys[i];
     const std::string section = JoinKey("stages", name);
@@ -183,9 +186,10 @@ LoadedRecipe LoadRecipe(const std::string& path, const std::vector<std::string>&
     return loaded;
   }
   recipe.tree = Compose(path, sets, problems);
+  if (recipe.tree.items.empty() && !problems.empty()) return loaded;  // nothing could be read
   ReadConfig(recipe.tree, "", recipe.head, problems);
-  if (!recipe.head.name.empty())
-    CheckName(recipe.head.name, recipe.tree.Find("name")->mark, "name", problems);
+  if (const Node* name = recipe.tree.Find("name"); name != nullptr && name->IsScalar())
+    CheckName(name->text, name->mark, "name", problems);
   if (Node* stages = recipe.tree.Find("stages")) ReadStages(*stages, recipe, problems);
   ReadTaskFiles(recipe, problems);
   CheckRecipe(recipe, problems);

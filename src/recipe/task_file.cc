@@ -57,6 +57,7 @@ TaskFile ReadTaskFile(const std::string& path, Problems& problems) {
   TaskFile task;
   Problems own;
   Node node = ReadYamlFile(path, own);
+  if (node.mark.file.empty()) node.mark = {path, 1};
   if (own.empty() && !node.IsMap())
     own.Add(node.mark, "", absl::StrCat("found ", Describe(node), ", expected a task"));
   if (own.empty()) ReadConfig(node, "", task, own);

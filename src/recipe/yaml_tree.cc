@@ -9,10 +9,12 @@
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/files.h"
+#include "core/foreign.h"
 #include "core/utf8.h"
 
 namespace regroup {
@@ -150,8 +152,13 @@ class TreeBuilder : public YAML::EventHandler {
   TreeSize size_;
 };
 
-// yaml-cpp would pass other bytes on as they stand, and takes zeros for UTF-16 or UTF-32.
-bool IsUtf8(const std::string& text, const std::string& file, Problems& problems) {
+// False, and a problem: a file of another kind, or bytes that are no UTF-8 (yaml-cpp would pass
+// them on as they stand, and takes zeros for UTF-16 or UTF-32).
+bool IsText(const std::string& text, const std::string& file, Problems& problems) {
+  if (const std::string foreign = ForeignContent(text); !foreign.empty()) {
+    problems.Add({file, 1}, "", absl::StrCat("not valid YAML: ", foreign));
+    return false;
+  }
   const size_t at = std::min(FindNotUtf8(text), text.find('\0'));
   if (at == std::string::npos) return true;
   const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
@@ -236,7 +243,7 @@ TreeSize SizeOf(const Node& node) {
 }
 
 Node ParseYaml(const std::string& text, const std::string& file, Problems& problems) {
-  if (!IsUtf8(text, file, problems)) return {};
+  if (!IsText(text, file, problems)) return {};
   FindTabs(text, file, problems);
   TreeBuilder builder(file, problems);
   std::istringstream stream(text);

@@ -10,11 +10,24 @@
 namespace regroup {
 namespace {
 
+// The library's sentence, "Internal: src/file.cc(12) [condition] what is wrong", without its own
+// places.
+std::string Reason(const sentencepiece::util::Status& status) {
+  const std::string text = status.ToString();
+  const size_t source = text.find(".cc(");
+  const size_t colon = text.find(": ");
+  if (source == std::string::npos)
+    return colon == std::string::npos ? text : text.substr(colon + 2);
+  const size_t end = text.rfind("] ");
+  const std::string rest = end == std::string::npos ? "" : text.substr(end + 2);
+  return rest.empty() ? "its bytes are damaged, cut off or of another form" : rest;
+}
+
 class Model : public SentencePieceModel {
  public:
   std::string Load(std::string_view content) {
     const sentencepiece::util::Status status = processor_.LoadFromSerializedProto(content);
-    return status.ok() ? "" : status.ToString();
+    return status.ok() ? "" : Reason(status);
   }
 
   std::vector<int32_t> Encode(std::string_view text) const override {
@@ -78,7 +91,7 @@ std::string TrainSentencePiece(const std::vector<std::string>& sentences, int64_
   };
   const sentencepiece::util::Status status =
       sentencepiece::SentencePieceTrainer::Train(arguments, sentences, model);
-  return status.ok() ? "" : status.ToString();
+  return status.ok() ? "" : Reason(status);
 }
 
 }  // namespace regroup

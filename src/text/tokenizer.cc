@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "core/foreign.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "text/byte_tokenizer.h"
@@ -127,6 +128,15 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadBytes(const std::string& fo
   return MakeByteTokenizer(sentinels, std::move(files));
 }
 
+absl::Status NoModel(const std::string& content, const std::string& error,
+                     const std::string& path) {
+  const std::string foreign = ForeignContent(content);
+  const std::string reason = content.empty()   ? "the file is empty"
+                             : foreign.empty() ? error
+                                               : foreign;
+  return UserError(path, absl::StrCat("is no SentencePiece model: ", reason));
+}
+
 absl::Status CheckSpecialIds(const SentencePieceModel& model, const std::string& path) {
   const bool as_t5 =
       model.pad_id() == kPadId && model.eos_id() == kEosId && model.unk_id() == kUnkId;
@@ -183,20 +193,18 @@ Json ConfigFor(int32_t extra_ids) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::string& folder) {
+  REGROUP_ASSIGN_OR_RETURN(const Json config, ConfigIn(folder, kConfigFile));
   if (IsByteModel(folder)) return LoadBytes(folder);
   const std::string path = JoinPath(folder, kModelFile);
   REGROUP_ASSIGN_OR_RETURN(std::string content, ReadFile(path));
   std::string error;
   std::unique_ptr<SentencePieceModel> model = SentencePieceModel::Parse(content, &error);
-  if (model == nullptr) {
-    return UserError(path, absl::StrCat("is no SentencePiece model (", error, ")"));
-  }
+  if (model == nullptr) return NoModel(content, error, path);
   REGROUP_RETURN_IF_ERROR(CheckSpecialIds(*model, path));
 
   std::vector<std::pair<std::string, std::string>> files;
   files.emplace_back(kModelFile, std::move(content));
   const std::string config_path = JoinPath(folder, kConfigFile);
-  REGROUP_ASSIGN_OR_RETURN(const Json config, ConfigIn(folder, kConfigFile));
   REGROUP_ASSIGN_OR_RETURN(const SentinelSettings settings,
                            ReadSentinelSettings(config, config_path));
   REGROUP_ASSIGN_OR_RETURN(Sentinels sentinels, ResolveSentinels(settings, *model, config_path));
@@ -216,7 +224,8 @@ std::string Tokenizer::Fingerprint() const {
 }
 
 bool HasTokenizer(const std::string& folder) {
-  return FileExists(JoinPath(folder, kModelFile)) || IsByteModel(folder);
+  const bool is_broken = !ConfigIn(folder, kConfigFile).ok();  // Load says how
+  return FileExists(JoinPath(folder, kModelFile)) || IsByteModel(folder) || is_broken;
 }
 
 absl::Status TrainTokenizer(const TokenizerTraining& training, const std::string& folder) {

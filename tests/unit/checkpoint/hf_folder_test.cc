@@ -203,6 +203,17 @@ TEST_F(HfFolder, NamesEveryMissingLeftOverAndMisshapedTensorInOneError) {
             HasSubstr("left over: decoder.block.7.odd.weight [3]"), HasSubstr("(4)")));
 }
 
+TEST_F(HfFolder, NamesAFolderOrALinkToNothingInTheWeightsPlace) {
+  WriteModel(Path("model"), TinyConfig(), InitializeWeights(TinyConfig(), 5));
+  const std::string weights = Path("model") + "/model.safetensors";
+  std::filesystem::remove(weights);
+  std::filesystem::create_directory(weights);
+  EXPECT_THAT(Message(LoadHfFolder(Path("model")).status()), HasSubstr(weights + ": is a folder"));
+  std::filesystem::remove(weights);
+  std::filesystem::create_symlink("nowhere", weights);
+  EXPECT_THAT(Message(LoadHfFolder(Path("model")).status()), HasSubstr(weights + ": cannot open"));
+}
+
 TEST_F(HfFolder, NamesTheTensorThatHoldsNanOrInfinity) {
   for (const auto dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
     for (const double poison :

@@ -10,6 +10,7 @@
 
 #include "core/fields.h"
 #include "core/files.h"
+#include "core/foreign.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -104,6 +105,25 @@ TEST(Json, SyntaxErrorsSayWhereAndWhatWasExpectedInPlainWords) {
       "x: not valid JSON (column 2): invalid string: ill-formed UTF-8 byte; expected a JSON value");
   EXPECT_EQ(JsonError("[1e999]"),
             "x: not valid JSON: a number is too large; expected at most 1.8e308");
+}
+
+TEST(Json, AnotherKindOfFileIsNamedWithWhatToDo) {
+  EXPECT_EQ(JsonError(" \n"), "x: not valid JSON: it is empty");
+  EXPECT_EQ(JsonError("<!DOCTYPE html>\n<html>"),
+            "x: not valid JSON: it is a web page: the download failed, fetch the file again");
+  EXPECT_NE(
+      JsonError("version https://git-lfs.github.com/spec/v1\noid sha256:0").find("git lfs pull"),
+      std::string::npos);
+}
+
+TEST(ForeignContent, KnowsFilesByTheirFirstBytes) {
+  EXPECT_NE(ForeignContent("\n <HTML><head>").find("web page"), std::string::npos);
+  EXPECT_NE(ForeignContent("\x1f\x8b\x08").find("gzip"), std::string::npos);
+  EXPECT_NE(ForeignContent("\x28\xb5\x2f\xfd").find("zstd"), std::string::npos);
+  EXPECT_NE(ForeignContent("PK\x03\x04").find("zip archive"), std::string::npos);
+  EXPECT_NE(ForeignContent("\xff\xfe{").find("UTF-16"), std::string::npos);
+  for (const char* own : {"", "\x1f", "{\"a\": 1}", "name: x", "<extra_id_0>"})
+    EXPECT_EQ(ForeignContent(own), "") << own;
 }
 
 TEST(Json, DeepNestingIsRefusedBeforeAnythingIsBuilt) {

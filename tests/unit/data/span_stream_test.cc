@@ -307,6 +307,9 @@ TEST_F(SpanStream, NamesFileAndLineOfABadDocument) {
   EXPECT_HAS(ErrorOf(), "bad.jsonl:1: not valid JSON");
   folder_.Write("bad.jsonl", "[1]\n");
   EXPECT_HAS(ErrorOf(), "bad.jsonl:1: expected a JSON object");
+  corpora_["a"].format = "text";
+  corpora_["a"].files = {folder_.Write("bad.txt", "10 11\n10 \xFF\n")};
+  EXPECT_HAS(ErrorOf(), "bad.txt:2: not valid UTF-8 (column 4)");
 }
 
 TEST_F(SpanStream, RefusesCorporaAndMixturesThatCannotWork) {

@@ -95,6 +95,7 @@ TEST(TaskRows, ReadTsv) {
   EXPECT_HAS(ErrorOf(Task("tsv", "{a}", "{b}"), "a\tb\n5\n"), "data:2: has 1 columns");
   EXPECT_HAS(ErrorOf(Task("tsv", "{a}", "{b}"), "a\ta\n"), "two columns are named \"a\"");
   EXPECT_HAS(ErrorOf(Task("tsv", "{a}", "{b}"), ""), "is empty");
+  EXPECT_HAS(ErrorOf(Task("tsv", "{a}", "{b}"), "a\tb\n5\t\xFF\n"), "data:2: not valid UTF-8");
 }
 
 TEST(TaskRows, ReadParallelFiles) {
@@ -128,7 +129,7 @@ TEST(TaskRows, ReadSquadJson) {
   EXPECT_HAS(ErrorOf(task, R"({"data":[{"paragraphs":[{"context":"5","qas":[{"id":"q",)"
                            R"("question":"x","answers":[]}]}]}]})"),
              "data: q: answers: is an empty list");
-  EXPECT_HAS(ErrorOf(task, "[]"), "expected a JSON object");
+  EXPECT_HAS(ErrorOf(task, "[]"), "expected an object with \"data\", as in SQuAD");
 }
 
 TEST(TaskRows, AreCutToLengthsWithEosLast) {

@@ -117,6 +117,10 @@ TEST(Lines, OfDamagedStreamsEndInAnError) {
   gzip[gzip.size() / 2] = static_cast<char>(gzip[gzip.size() / 2] ^ 0x55);
   EXPECT_EQ(ExitCode(ReadAll(folder.Write("a.gz", gzip)).status), 2);
   EXPECT_EQ(ExitCode(ReadAll(folder.Write("b.gz", "no gzip at all")).status), 2);
+  EXPECT_NE(ReadAll(folder.Write("b.gz", "no gzip at all")).status.message().find("without .gz"),
+            std::string::npos);
+  EXPECT_NE(ReadAll(folder.Write("b.zst", "no zstd at all")).status.message().find("without .zst"),
+            std::string::npos);
   EXPECT_EQ(ExitCode(ReadAll(folder.Write("c.gz", Gzip(text) + "rubbish")).status), 2);
   EXPECT_EQ(ExitCode(ReadAll(folder.Write("a.zst", "no zstd at all")).status), 2);
   EXPECT_EQ(ExitCode(ReadAll(folder.Write("b.zst", Zstd(text) + "rubbish")).status), 2);

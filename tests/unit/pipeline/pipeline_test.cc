@@ -77,6 +77,13 @@ TEST_F(Pipeline, TheLockGoesWithTheRun) {
   EXPECT_TRUE(RunFolder::Open(JoinPath(folder_, "run")).ok());
 }
 
+TEST_F(Pipeline, ARunDoesNotBeginAmongSomebodysFiles) {
+  const absl::Status status = RunFolder::Open(folder_).status();  // a.txt and others lie there
+  EXPECT_EQ(ExitCode(status), 2);
+  EXPECT_THAT(status.message(), HasSubstr("holds a.txt and more, but no run began there"));
+  EXPECT_FALSE(FileExists(JoinPath(folder_, ".lock")));
+}
+
 TEST_F(Pipeline, AStageIsFinishedOnlyOnceItsResultIsWritten) {
   const auto run = RunFolder::Open(JoinPath(folder_, "run"));
   ASSERT_TRUE(run.ok());

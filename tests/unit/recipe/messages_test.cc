@@ -140,6 +140,17 @@ TEST_F(RecipeMessages, OtherEncodingsAreNamedWithTheirLine) {
               Contains(HasSubstr("not valid UTF-8")));
 }
 
+TEST_F(RecipeMessages, AFileOfAnotherKindIsSaid) {
+  EXPECT_THAT(Messages("<!DOCTYPE html>\n"),
+              Contains(HasSubstr("not valid YAML: it is a web page")));
+}
+
+TEST_F(RecipeMessages, AnEmptyNameAndNoStagesAreErrors) {
+  EXPECT_THAT(Messages("name: \"\"\nstages: {}\n"),
+              AllOf(Contains(StartsWith("r.yaml:1: name: found \"\"")),
+                    Contains(StartsWith("r.yaml:2: stages: is empty"))));
+}
+
 TEST_F(RecipeMessages, DeepNestingIsAnErrorNotACrash) {
   EXPECT_THAT(Messages("name: " + std::string(20000, '[')), Contains(HasSubstr("not valid YAML")));
 }
