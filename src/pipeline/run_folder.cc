@@ -79,15 +79,17 @@ absl::Status WritePid(int file, const std::string& path) {
   return absl::OkStatus();
 }
 
-// A run writes recipe.yaml, log.txt and folders of stages: not over somebody else's.
+// A run writes recipe.yaml and log.txt: not over somebody else's.
 absl::Status CheckIsOurs(const std::string& path) {
-  if (!FolderExists(path)) return absl::OkStatus();
-  REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
   const bool ours = FileExists(JoinPath(path, kLock)) || FileExists(JoinPath(path, kEnvironment));
-  if (names.empty() || ours) return absl::OkStatus();
-  return UserError(path, absl::StrCat("holds ", names[0], names.size() > 1 ? " and more" : "",
-                                      ", but no run began there; choose a new or an empty folder "
-                                      "with --out"));
+  if (ours) return absl::OkStatus();
+  for (const char* name : {"recipe.yaml", "log.txt"}) {
+    if (!FileExists(JoinPath(path, name))) continue;
+    return UserError(path, absl::StrCat("holds a ", name,
+                                        " that no run wrote and this one would replace; choose "
+                                        "another folder with --out"));
+  }
+  return absl::OkStatus();
 }
 
 // What a finished stage says it left behind must still be there.

@@ -77,10 +77,11 @@ TEST_F(Pipeline, TheLockGoesWithTheRun) {
   EXPECT_TRUE(RunFolder::Open(JoinPath(folder_, "run")).ok());
 }
 
-TEST_F(Pipeline, ARunDoesNotBeginAmongSomebodysFiles) {
-  const absl::Status status = RunFolder::Open(folder_).status();  // a.txt and others lie there
+TEST_F(Pipeline, ARunDoesNotReplaceSomebodysRecipe) {
+  Write("recipe.yaml", "name: mine\n");
+  const absl::Status status = RunFolder::Open(folder_).status();
   EXPECT_EQ(ExitCode(status), 2);
-  EXPECT_THAT(status.message(), HasSubstr("holds a.txt and more, but no run began there"));
+  EXPECT_THAT(status.message(), HasSubstr("holds a recipe.yaml that no run wrote"));
   EXPECT_FALSE(FileExists(JoinPath(folder_, ".lock")));
 }
 
