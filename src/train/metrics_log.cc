@@ -30,6 +30,13 @@ std::string LinesUpTo(const std::string& text, int64_t step) {
   return kept;
 }
 
+Scalars ScalarsOf(const Json& values, const std::string& prefix) {
+  Scalars scalars;
+  for (const auto& [name, value] : values.items())
+    scalars.emplace_back(prefix + name, value.get<double>());
+  return scalars;
+}
+
 }  // namespace
 
 absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const std::string& stage,
@@ -39,30 +46,35 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const
     REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
     REGROUP_RETURN_IF_ERROR(WriteFileAtomically(path, LinesUpTo(text, step)));
   }
-  return MetricsLog(path, stage);
+  REGROUP_ASSIGN_OR_RETURN(EventFile events, EventFile::Create(run_folder, step));
+  return MetricsLog(path, stage, std::move(events));
 }
 
 absl::Status MetricsLog::LogStep(int64_t step, const StepReport& report, double mfu) {
   const double tokens = static_cast<double>(report.source_tokens + report.target_tokens);
-  return Append(Json{{"stage", stage_},
-                     {"step", step},
-                     {"time", UnixTime()},
-                     {"loss", report.loss},
-                     {"target_tokens", report.target_tokens},
-                     {"tokens_per_second", tokens / report.seconds},
-                     {"learning_rate", report.learning_rate},
-                     {"gradient_norm", report.gradient_norm},
-                     {"data_wait_seconds", report.data_wait_seconds},
-                     {"mfu", mfu},
-                     {"memory_bytes", ResidentBytes()}});
+  const Json values = {{"loss", report.loss},
+                       {"target_tokens", report.target_tokens},
+                       {"tokens_per_second", tokens / report.seconds},
+                       {"learning_rate", report.learning_rate},
+                       {"gradient_norm", report.gradient_norm},
+                       {"data_wait_seconds", report.data_wait_seconds},
+                       {"mfu", mfu},
+                       {"memory_bytes", ResidentBytes()}};
+  const double now = UnixTime();
+  Json line = {{"stage", stage_}, {"step", step}, {"time", now}};
+  line.update(values);
+  REGROUP_RETURN_IF_ERROR(AppendLine(line));
+  return events_.Add(step, now, ScalarsOf(values, "train/"));
 }
 
 absl::Status MetricsLog::LogValidation(int64_t step, const std::map<std::string, double>& values) {
-  return Append(
-      Json{{"stage", stage_}, {"step", step}, {"time", UnixTime()}, {"validation", values}});
+  const double now = UnixTime();
+  REGROUP_RETURN_IF_ERROR(
+      AppendLine(Json{{"stage", stage_}, {"step", step}, {"time", now}, {"validation", values}}));
+  return events_.Add(step, now, ScalarsOf(values, "validation/"));
 }
 
-absl::Status MetricsLog::Append(const Json& line) const {
+absl::Status MetricsLog::AppendLine(const Json& line) const {
   std::ofstream out(path_, std::ios::app);
   out << DumpJson(line) << '\n';
   out.flush();
