@@ -36,6 +36,7 @@ std::vector<Command> AllCommands() {
                                    TokenizeDecodeCommand(),
                                    RecipesListCommand(),
                                    RecipesShowCommand(),
+                                   RecipesCopyCommand(),
                                    DoctorCommand(),
                                    DocsCommand()};
   commands.back().hidden = true;
@@ -52,7 +53,7 @@ std::string GroupSummary(const std::string& group) {
   static const std::map<std::string, std::string> summaries = {
       {"bench", "speed, memory and K/V bytes of checkpoints side by side"},
       {"tokenize", "trains a vocabulary; text to ids and back"},
-      {"recipes", "the shipped recipes"}};
+      {"recipes", "the shipped recipes, and one for your own checkpoint and rows"}};
   return summaries.at(group);
 }
 

@@ -22,6 +22,7 @@ Command TokenizeEncodeCommand();
 Command TokenizeDecodeCommand();
 Command RecipesListCommand();
 Command RecipesShowCommand();
+Command RecipesCopyCommand();
 Command DoctorCommand();
 Command DocsCommand();
 
