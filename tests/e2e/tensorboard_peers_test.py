@@ -56,7 +56,7 @@ def tensorboard_reads_what_metrics_jsonl_holds():
         files = sorted(glob.glob(f"{stage}/events.out.tfevents.*"))
         expect(len(files) == 2, files)
         found, wanted = scalars(stage), logged(stage)
-        expect("train/loss" in found and len(found["train/loss"]) == 60 and "validation/loss" in found, found.keys())
+        expect("train/loss" in found and len(found["train/loss"]) == 60 and "validation/heldout_loss" in found, found.keys())
         expect(close(found, wanted), f"{found}\n{wanted}")
         # The control: an event that a byte was changed of is seen.
         damaged = shutil.copytree(stage, f"{folder}/damaged")
