@@ -109,8 +109,8 @@ absl::Status CheckFinite(const StateDict& weights, const std::string& place) {
 }
 
 absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
-  if (!FileExists(path)) return Json(nullptr);
-  return ReadJsonFile(path);
+  if (!IsThere(path)) return Json(nullptr);
+  return ReadConfigFile(path);
 }
 
 absl::Status CheckIsModelFolder(const std::string& folder) {
@@ -128,7 +128,7 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   HfModel model;
   model.folder = folder;
   const std::string config_path = JoinPath(folder, "config.json");
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadConfigFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(model.config, T5ConfigFromJson(json, config_path));
   REGROUP_ASSIGN_OR_RETURN(const WeightFiles files, FindWeightFiles(folder));
   REGROUP_ASSIGN_OR_RETURN(FolderWeights all, ReadWeightFiles(files));
@@ -149,7 +149,7 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
 absl::StatusOr<T5Config> LoadHfConfig(const std::string& folder) {
   REGROUP_RETURN_IF_ERROR(CheckIsModelFolder(folder));
   const std::string config_path = JoinPath(folder, "config.json");
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(config_path));
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadConfigFile(config_path));
   REGROUP_ASSIGN_OR_RETURN(T5Config config, T5ConfigFromJson(json, config_path));
   const absl::StatusOr<WeightFiles> files = FindWeightFiles(folder);
   if (!files.ok()) return config;

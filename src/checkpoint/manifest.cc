@@ -25,7 +25,7 @@ absl::StatusOr<Json> DescribeFiles(const std::string& folder) {
 }
 
 absl::StatusOr<Json> ReadManifest(const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(const Json manifest, ReadJsonFile(path));
+  REGROUP_ASSIGN_OR_RETURN(const Json manifest, ReadConfigFile(path));
   const bool shaped = manifest.is_object() && manifest.contains("files") &&
                       manifest["files"].is_object() && manifest.contains("hash") &&
                       manifest["hash"].is_string();

@@ -47,7 +47,7 @@ absl::Status FillCheckpoint(const std::string& folder, const RunCheckpoint& chec
 }
 
 absl::Status ReadProgress(const std::string& path, RunCheckpoint& checkpoint) {
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadConfigFile(path));
   if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer() ||
       !json.contains("progress")) {
     return UserError(path, "expected {\"step\", \"progress\"}");

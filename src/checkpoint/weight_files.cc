@@ -23,7 +23,7 @@ constexpr char kPickled[] = "pytorch_model.bin";
 constexpr char kIndexMark[] = ".index.json";
 
 absl::StatusOr<WeightFiles> ReadShardIndex(const std::string& folder, const std::string& index) {
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(index));
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadConfigFile(index));
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object() ||
       json["weight_map"].empty()) {
     return UserError(index, "expected an object with \"weight_map\": {tensor: file}");
@@ -45,7 +45,10 @@ absl::StatusOr<WeightFiles> ReadShardIndex(const std::string& folder, const std:
 class ShardReader {
  public:
   explicit ShardReader(const Json& weight_map) {
-    for (const auto& [name, file] : weight_map.items()) place_of_[name] = file.get<std::string>();
+    for (const auto& [name, file] : weight_map.items()) {
+      place_of_[name] = file.get<std::string>();
+      placed_in_[file.get<std::string>()].push_back(name);
+    }
   }
 
   absl::Status Add(const std::string& path) {
@@ -69,9 +72,8 @@ class ShardReader {
   absl::Status AddUnread(const std::string& file, const absl::Status& status) {
     if (ExitCode(status) != 2) return status;
     size_t count = 0;
-    for (const auto& [name, place] : place_of_) {
-      if (place == file && result_.reported.insert(name).second) ++count;
-    }
+    for (const std::string& name : placed_in_[file])
+      count += result_.reported.insert(name).second ? 1 : 0;
     Problem(absl::StrCat("unreadable shard (", count, " tensors): ", status.message()));
     return absl::OkStatus();
   }
@@ -90,7 +92,8 @@ class ShardReader {
     result_.tensors.emplace(name, std::move(tensor));
   }
 
-  std::map<std::string, std::string> place_of_;  // by the index
+  std::map<std::string, std::string> place_of_;                // by the index
+  std::map<std::string, std::vector<std::string>> placed_in_;  // file -> its tensors by the index
   std::map<std::string, std::string> found_in_;
   FolderWeights result_;
 };

@@ -10,6 +10,7 @@
 #include "checkpoint/folder_target.h"
 #include "cli/commands.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "formats/lines.h"
 #include "pipeline/sentences.h"
 #include "text/tokenizer.h"
@@ -98,8 +99,9 @@ absl::Status Encode(const TextOptions& options, const CommonOptions& common) {
 
 absl::Status Decode(const TextOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(options.tokenizer));
-  return ForEachLine(
-      options, [&](const std::string& line, const std::string& place) -> absl::Status {
+  int64_t unknown = 0;
+  const absl::Status status =
+      ForEachLine(options, [&](const std::string& line, const std::string& place) -> absl::Status {
         std::vector<int32_t> ids;
         for (const absl::string_view word :
              absl::StrSplit(line, absl::ByAnyChar(" ,[]\t"), absl::SkipEmpty())) {
@@ -108,11 +110,17 @@ absl::Status Decode(const TextOptions& options, const CommonOptions& common) {
             return UserError(place, absl::StrCat("found \"", word, "\", expected ids"));
           }
           ids.push_back(id);
+          unknown += id >= tokenizer->size() ? 1 : 0;
         }
         const std::string text = tokenizer->Decode(ids);
         std::cout << (common.json ? DumpJson(Json(text)) : text) << "\n";
         return absl::OkStatus();
       });
+  if (unknown > 0) {
+    LogWarning(absl::StrCat(unknown, " ids have no piece in this vocabulary of ", tokenizer->size(),
+                            " and were left out"));
+  }
+  return status;
 }
 
 }  // namespace

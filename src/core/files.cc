@@ -155,6 +155,19 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return std::move(content).str();
 }
 
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path, uint64_t most) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))
+    return UserError(path, "is not a regular file");
+  const uintmax_t bytes = fs::is_regular_file(status) ? fs::file_size(path, error) : 0;
+  if (bytes > most) {
+    return UserError(path, absl::StrCat("has ", bytes, " bytes, expected at most ", most,
+                                        "; is it another file under this name?"));
+  }
+  return ReadFile(path);
+}
+
 std::string JoinPath(const std::string& folder, const std::string& name) {
   return (fs::path(folder) / fs::path(name)).lexically_normal().string();
 }
@@ -232,7 +245,8 @@ absl::Status PublishFolder(const std::string& target,
 }
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // of a pipe nobody waits
   if (fd.get() < 0)
     return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
   struct stat info {};

@@ -20,6 +20,9 @@ bool FolderExists(const std::string& path);
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 absl::Status MakeFolders(const std::string& path);
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+// The same for what is small by its nature (configs, vocabularies): UserError for a file of more
+// than `most` bytes, a pipe and a device, which are not read.
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path, uint64_t most);
 std::string JoinPath(const std::string& folder,
                      const std::string& name);  // name absolute: name itself
 std::string ParentFolder(const std::string& path);

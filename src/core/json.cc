@@ -76,6 +76,9 @@ absl::StatusOr<Json> ParseJson(const std::string& text, const std::string& place
                                          "): nested deeper than ", kDeepestJson,
                                          " levels; expected at most that many"));
   }
+  // The parser would take it for the end and leave what follows unread.
+  if (const size_t zero = text.find('\0'); zero != std::string::npos)
+    return SyntaxError(text, place, zero, "a byte of zero; expected text");
   std::vector<std::set<std::string>> open_objects;
   std::string duplicate;
   const Json::parser_callback_t watch = [&](int, Json::parse_event_t event, Json& value) {
@@ -102,6 +105,12 @@ absl::StatusOr<Json> ParseJson(const std::string& text, const std::string& place
 
 absl::StatusOr<Json> ReadJsonFile(const std::string& path) {
   REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return ParseJson(text, path);
+}
+
+absl::StatusOr<Json> ReadConfigFile(const std::string& path) {
+  constexpr uint64_t kLargestConfig = uint64_t{16} << 20;
+  REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kLargestConfig));
   return ParseJson(text, path);
 }
 

@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 inline constexpr int kDeepestJson = 100;
 absl::StatusOr<Json> ParseJson(const std::string& text, const std::string& place);
 absl::StatusOr<Json> ReadJsonFile(const std::string& path);
+// The same for configs, indexes and records of runs, which are small: 16 MiB at most.
+absl::StatusOr<Json> ReadConfigFile(const std::string& path);
 
 // Compact one-line form; invalid UTF-8 in strings is replaced by U+FFFD, never thrown on.
 std::string DumpJson(const Json& json);

@@ -1,6 +1,7 @@
 // Booleans, replacements and lines.
 #include "data/task_fields.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -23,6 +24,14 @@ absl::Status CheckLengths(const Template& made, const Json& row, const std::stri
                                   "\" has ", row[field].size(), "; expected as many of both"));
   }
   return absl::OkStatus();
+}
+
+// A document without sentences (some of PubMed's articles) makes an empty text.
+bool OfEmptyLists(const Template& made, const Json& row) {
+  const std::vector<std::string> fields = made.Fields();
+  return std::any_of(fields.begin(), fields.end(), [&](const std::string& field) {
+    return row.contains(field) && row[field].is_array() && row[field].empty();
+  });
 }
 
 }  // namespace
@@ -70,6 +79,10 @@ absl::StatusOr<Json> TaskFields::Prepare(Json row, const std::string& row_place)
     const std::string place = absl::StrCat(row_place, ": ", name);
     if (row.contains(name)) return UserError(place, "is a field already; name the lines otherwise");
     REGROUP_RETURN_IF_ERROR(CheckLengths(line, row, place));
+    if (OfEmptyLists(line, row)) {
+      made[name] = "";
+      continue;
+    }
     REGROUP_ASSIGN_OR_RETURN(const auto texts, line.Apply(row, row_place));
     std::string joined;
     for (const std::string& text : texts)

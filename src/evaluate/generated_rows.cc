@@ -21,7 +21,7 @@ constexpr char kMark[] = "command";
 constexpr char kCommand[] = "regroup generate";
 
 absl::StatusOr<Json> ReadSettings(const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(Json before, ReadJsonFile(SettingsPath(path)));
+  REGROUP_ASSIGN_OR_RETURN(Json before, ReadConfigFile(SettingsPath(path)));
   if (before.is_object() && before.value(kMark, Json()) == kCommand) return before;
   return UserError(SettingsPath(path), "was not written by regroup; name another --output");
 }

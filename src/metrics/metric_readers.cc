@@ -2,6 +2,8 @@
 #include "metrics/metric_readers.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -17,8 +19,18 @@ FileKind KindOf(const std::string& path) {
   return absl::EndsWith(path, ".json") ? FileKind::kJson : FileKind::kText;
 }
 
+// All rows are held in memory.
+absl::Status CheckSize(const std::string& path) {
+  constexpr uintmax_t kLargest = uintmax_t{1} << 30;
+  std::error_code error;
+  const uintmax_t bytes = std::filesystem::file_size(path, error);
+  if (error || bytes <= kLargest) return absl::OkStatus();
+  return UserError(path, absl::StrCat("has ", bytes, " bytes, expected at most ", kLargest));
+}
+
 // Lines without their ends (LF or CR LF); a final line end starts no further line.
 absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& path) {
+  if (FileExists(path)) REGROUP_RETURN_IF_ERROR(CheckSize(path));
   REGROUP_ASSIGN_OR_RETURN(const std::string content, ReadFile(path));
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < content.size();) {

@@ -22,7 +22,7 @@ bool IsRunFolder(const std::string& path) { return FileExists(JoinPath(path, "re
 absl::StatusOr<Json> InspectStage(const std::string& folder, const std::string& name) {
   const bool finished = FileExists(JoinPath(folder, "stage.json"));
   const std::string path = JoinPath(folder, finished ? "stage.json" : "started.json");
-  REGROUP_ASSIGN_OR_RETURN(const Json record, ReadJsonFile(path));
+  REGROUP_ASSIGN_OR_RETURN(const Json record, ReadConfigFile(path));
   const Json kind = record.is_object() ? record.value("kind", Json()) : Json();
   if (!kind.is_string())
     return UserError(path, "is no record of a stage; expected an object with its \"kind\"");

@@ -30,7 +30,7 @@ Lineage FromPretrain(const Recipe& recipe, const PretrainStage& stage) {
 absl::StatusOr<std::optional<Lineage>> FromFolder(const std::string& folder) {
   const std::string path = JoinPath(folder, "regroup.json");
   if (!FileExists(path)) return std::nullopt;
-  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
+  REGROUP_ASSIGN_OR_RETURN(const Json json, ReadConfigFile(path));
   if (!json.is_object() || !json.contains("pretraining")) return std::nullopt;
   Problems problems;
   Node node = ParseYaml(DumpJson(json["pretraining"]), path, problems);

@@ -14,7 +14,7 @@ import inspect
 import torch
 from torch import nn
 from transformers import MT5Config, T5Config, T5ForConditionalGeneration, UMT5Config, UMT5ForConditionalGeneration
-from transformers.cache_utils import EncoderDecoderCache
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.models.t5.modeling_t5 import T5Attention
 from transformers.models.umt5.modeling_umt5 import UMT5Attention
 
@@ -124,6 +124,13 @@ class _Grouped:
         for layer, block in enumerate(self.decoder.block):
             _regroup(block.layer[0].SelfAttention, self._at(heads["decoder_self"], layer))
             _regroup(block.layer[1].EncDecAttention, self._at(heads["cross"], layer))
+
+    def _prepare_cache_for_generation(self, generation_config, model_kwargs, *args, **kwargs):
+        """Caches that grow with the decoder's layers: stock ones have as many as the encoder has."""
+        wanted = generation_config.use_cache is not False and generation_config.cache_implementation is None
+        if wanted and model_kwargs.get("past_key_values") is None:
+            model_kwargs["past_key_values"] = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        return super()._prepare_cache_for_generation(generation_config, model_kwargs, *args, **kwargs)
 
     @staticmethod
     def _at(heads, layer):

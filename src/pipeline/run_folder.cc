@@ -48,7 +48,7 @@ absl::StatusOr<Json> ReadRecord(const std::string& path) {
     return UserError(path, absl::StrCat("this record is damaged (", why,
                                         "); run the stage again with --redo ", stage));
   };
-  const absl::StatusOr<Json> record = ReadJsonFile(path);
+  const absl::StatusOr<Json> record = ReadConfigFile(path);
   if (!record.ok()) return damaged(record.status().message());
   if (!record->is_object() || !record->contains("record_hash")) return damaged("it has no hash");
   if ((*record)["record_hash"] != RecordHash(*record)) return damaged("its content changed");

@@ -196,7 +196,7 @@ class Runner {
                       {"binary", binary}};
     const std::string path = JoinPath(run_->path(), "environment.json");
     if (FileExists(path)) {
-      const absl::StatusOr<Json> read = ReadJsonFile(path);
+      const absl::StatusOr<Json> read = ReadConfigFile(path);
       const Json before = read.ok() && read->is_object() ? *read : Json::object();
       if (before == now) return absl::OkStatus();
       std::vector<std::string> changes;

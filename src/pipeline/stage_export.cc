@@ -12,7 +12,7 @@ namespace {
 
 // The stage that exported this folder; "" where none is recorded.
 std::string WrittenBy(const std::string& folder) {
-  const auto provenance = ReadJsonFile(JoinPath(folder, "regroup.json"));
+  const auto provenance = ReadConfigFile(JoinPath(folder, "regroup.json"));
   if (!provenance.ok() || !provenance->is_object()) return "";
   const Json exported = provenance->value("export", Json::object());
   return exported.is_object() ? exported.value("by", "") : "";

@@ -23,6 +23,7 @@ constexpr const char* kConfigFile = "tokenizer_config.json";
 constexpr const char* kModelConfigFile = "config.json";
 constexpr const char* kByteClass = "ByT5Tokenizer";
 constexpr int64_t kByteVocabulary = 384;
+constexpr uint64_t kLargestVocabulary = uint64_t{64} << 20;  // bytes; mT5's has 4 MB
 
 class T5Tokenizer : public Tokenizer {
  public:
@@ -97,7 +98,7 @@ class T5Tokenizer : public Tokenizer {
 absl::StatusOr<Json> ConfigIn(const std::string& folder, const char* name) {
   const std::string path = JoinPath(folder, name);
   if (!FileExists(path)) return Json::object();
-  REGROUP_ASSIGN_OR_RETURN(Json config, ReadJsonFile(path));
+  REGROUP_ASSIGN_OR_RETURN(Json config, ReadConfigFile(path));
   if (!config.is_object()) return UserError(path, "expected a JSON object");
   return config;
 }
@@ -122,7 +123,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadBytes(const std::string& fo
   const int32_t sentinels = listed > 0 ? listed : settings.extra_ids.value_or(kByteSentinels);
   std::vector<std::pair<std::string, std::string>> files;
   if (FileExists(path)) {
-    REGROUP_ASSIGN_OR_RETURN(std::string content, ReadFile(path));
+    REGROUP_ASSIGN_OR_RETURN(std::string content, ReadSmallFile(path, kLargestVocabulary));
     files.emplace_back(kConfigFile, std::move(content));
   }
   return MakeByteTokenizer(sentinels, std::move(files));
@@ -196,7 +197,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::stri
   REGROUP_ASSIGN_OR_RETURN(const Json config, ConfigIn(folder, kConfigFile));
   if (IsByteModel(folder)) return LoadBytes(folder);
   const std::string path = JoinPath(folder, kModelFile);
-  REGROUP_ASSIGN_OR_RETURN(std::string content, ReadFile(path));
+  REGROUP_ASSIGN_OR_RETURN(std::string content, ReadSmallFile(path, kLargestVocabulary));
   std::string error;
   std::unique_ptr<SentencePieceModel> model = SentencePieceModel::Parse(content, &error);
   if (model == nullptr) return NoModel(content, error, path);
@@ -209,7 +210,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::stri
                            ReadSentinelSettings(config, config_path));
   REGROUP_ASSIGN_OR_RETURN(Sentinels sentinels, ResolveSentinels(settings, *model, config_path));
   if (FileExists(config_path)) {
-    REGROUP_ASSIGN_OR_RETURN(std::string text, ReadFile(config_path));
+    REGROUP_ASSIGN_OR_RETURN(std::string text, ReadSmallFile(config_path, kLargestVocabulary));
     files.emplace_back(kConfigFile, std::move(text));
   }
   return std::shared_ptr<const Tokenizer>(

@@ -60,14 +60,14 @@ def train_vocabulary(folder):
     return processor.vocab_size() + 100
 
 
-def make_parent(folder, family, tied, vocabulary, vocab_size):
+def make_parent(folder, family, tied, vocabulary, vocab_size, layers=(3, 2)):
     import shutil
 
     import torch
     config_class, model_class = classes(family)
     torch.manual_seed(5)
-    config = config_class(vocab_size=vocab_size, d_model=32, d_kv=8, d_ff=48, num_layers=3, num_decoder_layers=2,
-                          num_heads=8, feed_forward_proj="relu" if tied else "gated-gelu", tie_word_embeddings=tied,
+    config = config_class(vocab_size=vocab_size, d_model=32, d_kv=8, d_ff=48, num_layers=layers[0],
+                          num_decoder_layers=layers[1], num_heads=8, feed_forward_proj="relu" if tied else "gated-gelu", tie_word_embeddings=tied,
                           decoder_start_token_id=0, dropout_rate=0.0)
     model = model_class(config)
     with torch.no_grad():
@@ -140,8 +140,9 @@ def regroup_losses(folder, data):
     return [json.loads(line)["loss_sum"] for line in lines]
 
 
-def regroup_ids(folder, data):
-    lines = regroup("generate", "--model", folder, "--data", data, "--max-length", str(MOST), "--json").splitlines()
+def regroup_ids(folder, data, beams=1):
+    lines = regroup("generate", "--model", folder, "--data", data, "--max-length", str(MOST), "--beams", str(beams),
+                    "--json").splitlines()
     return [json.loads(line)["output_ids"] for line in lines]
 
 
@@ -258,6 +259,21 @@ def check(family, tied, version, folder, vocabulary, vocab_size):
     assert control > 1e-3
 
 
+def check_deep_decoder(version, folder, vocabulary, vocab_size):
+    """A decoder that is deeper than the encoder: stock caches have too few layers for it, those of the compact class not."""
+    parent, grouped, compact = (os.path.join(folder, name) for name in ("parent", "grouped", "compact"))
+    rows = make_rows(os.path.join(folder, "rows.jsonl"), vocab_size)
+    make_parent(parent, "T5", True, vocabulary, vocab_size, layers=(1, 4))
+    regroup("convert", "--from", parent, "--to", grouped, "--kv-heads", "2")
+    regroup("export", "--from", grouped, "--to", compact)
+    model = load_compact(compact)
+    for beams in (1, 4):
+        ids, cache = generated(model, rows, num_beams=beams)
+        assert ids == regroup_ids(grouped, os.path.join(folder, "rows.jsonl"), beams), beams
+        assert [layer.keys.shape[1] for layer in cache.self_attention_cache.layers] == [2] * 4
+    print(f"transformers {version}, T5 of 1 and 4 layers: ids equal", flush=True)
+
+
 def worker(version):
     import transformers
     assert transformers.__version__.startswith(version + "."), transformers.__version__
@@ -266,6 +282,8 @@ def worker(version):
         for family, tied in (("T5", True), ("T5", False), ("MT5", False), ("UMT5", False), ("UMT5", True), ("ByT5", False)):
             with tempfile.TemporaryDirectory() as folder:
                 check(family, tied, version, folder, vocabulary, vocab_size)
+        with tempfile.TemporaryDirectory() as folder:
+            check_deep_decoder(version, folder, vocabulary, vocab_size)
 
 
 if __name__ == "__main__":

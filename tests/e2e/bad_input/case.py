@@ -97,6 +97,24 @@ def remove(name):
     return lambda folder: os.remove(os.path.join(folder, name))
 
 
+def large(name, size):
+    """A file of this size that holds nothing."""
+    def step(folder):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.truncate(size)
+    return step
+
+
+def pipe(name):
+    """A pipe that nobody writes to, in place of the file."""
+    def step(folder):
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            os.remove(path)
+        os.mkfifo(path)
+    return step
+
+
 def make_folder(name):
     return lambda folder: os.makedirs(os.path.join(folder, name), exist_ok=True)
 

@@ -1,5 +1,6 @@
 """config.json and generation_config.json: absent, broken, contradictory, or claiming sizes that no tensor has."""
-from bad_input.case import HTML, LFS_POINTER, REMOVE, edit, edit_json, golden, make_folder, put, remove, replace, table
+from bad_input.case import (HTML, LFS_POINTER, REMOVE, edit, edit_json, golden, large, link, make_folder, pipe, put, remove,
+                            replace, table)
 
 FILE, GENERATION = "model/config.json", "model/generation_config.json"
 ROWS = put("rows.jsonl", '{"input_ids": [3, 4, 1], "target_ids": [5, 1]}\n')
@@ -32,6 +33,10 @@ CASES = [
     case("an empty config.json", put(FILE, ""), SCORE, FILE, "empty"),
     case("config.json is cut off", edit(FILE, lambda c: c[:300]), CONVERT, FILE, "line ", "not valid JSON"),
     case("config.json is a folder", [remove(FILE), make_folder(FILE)], SCORE, FILE, "is a folder"),
+    case("config.json of 200 MB", large(FILE, 200_000_000), SCORE, FILE, "200000000 bytes", "at most"),
+    case("config.json is a pipe", pipe(FILE), SCORE, FILE, "is not a regular file"),
+    case("config.json is a device", [remove(FILE), link(FILE, "/dev/zero")], SCORE, FILE, "is not a regular file"),
+    case("weights are a pipe", pipe("model/model.safetensors"), SCORE, "model.safetensors", "is not a regular file"),
     case("config.json is a web page", put(FILE, HTML), SCORE, FILE, "web page"),
     case("config.json is a pointer of Git LFS", put(FILE, LFS_POINTER), EXPORT, FILE, "Git LFS"),
     case("config.json with a comma too many", replace(FILE, '"vocab_size": 24', '"vocab_size": 24,'), SCORE, FILE,
@@ -89,6 +94,9 @@ CASES = [
          "do not fit config.json", "[24, 512]", "(41)", "decoder.final_layer_norm.weight"),
     # generation_config.json
     case("generation: an empty file", put(GENERATION, ""), GENERATE, GENERATION, "empty"),
+    case("generation: a pipe", pipe(GENERATION), GENERATE, GENERATION, "is not a regular file"),
+    case("generation: 200 MB", large(GENERATION, 200_000_000), GENERATE, GENERATION, "200000000 bytes"),
+    case("provenance of 200 MB", large("model/regroup.json", 200_000_000), SCORE, "regroup.json", "200000000 bytes"),
     case("generation: a list", put(GENERATION, "[]"), GENERATE, GENERATION, "object"),
     case("generation: broken, scored", put(GENERATION, "{"), SCORE, GENERATION, "not valid JSON"),
     generation("eos_token_id", 24, "24"),

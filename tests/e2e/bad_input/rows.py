@@ -46,6 +46,7 @@ CASES = [
     row("a number too large for any type", '{"input_ids": [1e999], "target_ids": [1]}', "too large"),
     # Keys
     row("no keys", "{}", "input", "input_ids"),
+    row("bytes of zero behind the row", '{"input_ids": [1], "target_ids": [1]}\0\0', "a byte of zero"),
     row("a key that is nearly one", '{"inputs": "a", "target_ids": [1]}', '"inputs"'),
     row("text and ids", '{"input": "a", "input_ids": [3], "target_ids": [1]}', '"input"', '"input_ids"'),
     row("two targets", '{"input_ids": [3], "target": "a", "target_ids": [1]}', '"target"', '"target_ids"'),

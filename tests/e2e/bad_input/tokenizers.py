@@ -1,7 +1,7 @@
 """Vocabularies: spiece.model, tokenizer_config.json, and vocabularies of another model."""
 import json
 
-from bad_input.case import (HTML, LFS_POINTER, copy, cut, edit, edit_json, flip, golden, join_safetensors, link,
+from bad_input.case import (HTML, LFS_POINTER, copy, cut, edit, edit_json, flip, golden, join_safetensors, large, link,
                             make_folder, put, remove, split_safetensors, table)
 
 FILE, CONFIG = "tok/spiece.model", "tok/tokenizer_config.json"
@@ -39,6 +39,8 @@ def specials(*numbers):
 
 
 CASES = [
+    case("a vocabulary of 200 MB", large(FILE, 200_000_000), ENCODE, FILE, "200000000 bytes"),
+    case("tokenizer_config.json of 200 MB", large(CONFIG, 200_000_000), ENCODE, CONFIG, "200000000 bytes"),
     case("no spiece.model", remove(FILE), ENCODE, FILE),
     case("no such folder", [], "tokenize encode --tokenizer nowhere text", "nowhere"),
     case("a file for the folder", put("file", "x"), "tokenize encode --tokenizer file text", "file"),

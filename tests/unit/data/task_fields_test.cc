@@ -45,6 +45,11 @@ TEST(TaskFields, ReplaceInTextsAndLists) {
             (Json{{"a", "x \n y \n"}, {"b", {" z "}}, {"c", 5}}));
 }
 
+TEST(TaskFields, MakeAnEmptyTextOfEmptyLists) {
+  const Json row = {{"sentences", Json::array()}};
+  EXPECT_EQ((*Prepared({{}, {}, {{"article", "{sentences}"}}}, row))["article"], "");
+}
+
 TEST(TaskFields, MakeLinesOfLists) {
   const Json row = {{"who", {"A", "B"}}, {"says", {" one", "two "}}, {"when", "now"}};
   const auto made = Prepared({{}, {}, {{"talk", "{when} {who}:{says}"}}}, row);
