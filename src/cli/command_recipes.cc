@@ -129,6 +129,12 @@ absl::StatusOr<std::string> ShippedRecipe(const std::string& name, const std::st
                    absl::StrCat("there is no recipe \"", name, "\"", DidYouMean(name, names)));
 }
 
+// The recipe with its parts and variants written out: plan accepts it from any folder.
+absl::StatusOr<std::string> ResolvedText(const std::string& path, const Recipe& recipe) {
+  REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return HeadComment(text) + WriteYaml(recipe.tree);
+}
+
 absl::Status Show(const ShowOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const std::string path, ShippedRecipe(options.name, "recipes show"));
   const LoadedRecipe loaded = LoadRecipe(path, {});
@@ -137,12 +143,11 @@ absl::Status Show(const ShowOptions& options, const CommonOptions& common) {
     std::cout << DumpJson(NodeToJson(loaded.recipe.tree)) << "\n";
     return absl::OkStatus();
   }
-  REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  std::cout << HeadComment(text) << WriteYaml(loaded.recipe.tree);
+  REGROUP_ASSIGN_OR_RETURN(const std::string text, ResolvedText(path, loaded.recipe));
+  std::cout << text;
   return absl::OkStatus();
 }
 
-// What plan accepts from any folder: paths are absolute.
 absl::Status CopyShipped(const CopyOptions& options) {
   REGROUP_ASSIGN_OR_RETURN(const std::string path, ShippedRecipe(options.name, "recipes copy"));
   for (const auto& [flag, given] : {std::pair("--model", &options.model),
@@ -159,9 +164,8 @@ absl::Status CopyShipped(const CopyOptions& options) {
     return UserError(to, "is there already; name another place with --to");
   const LoadedRecipe loaded = LoadRecipe(path, {});
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
-  REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  REGROUP_RETURN_IF_ERROR(
-      WriteFileAtomically(to, HeadComment(text) + WriteYaml(loaded.recipe.tree)));
+  REGROUP_ASSIGN_OR_RETURN(const std::string text, ResolvedText(path, loaded.recipe));
+  REGROUP_RETURN_IF_ERROR(WriteFileAtomically(to, text));
   std::cout << "written: " << to << "\n";
   LogInfo(absl::StrCat("now: edit it, then regroup plan ", to));
   return absl::OkStatus();

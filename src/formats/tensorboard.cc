@@ -6,7 +6,6 @@
 
 #include <array>
 #include <bit>
-#include <chrono>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -21,10 +20,6 @@ constexpr int kValue = 1, kTag = 1, kSimpleValue = 2, kStatus = 1;
 constexpr uint64_t kStart = 1;  // SessionLog.SessionStatus
 
 enum WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-double UnixTime() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 template <typename T>
 void AppendLittleEndian(T value, std::string* out) {
@@ -95,16 +90,15 @@ uint32_t Crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-absl::StatusOr<EventFile> EventFile::Create(const std::string& folder, int64_t step) {
-  const double now = UnixTime();
+absl::StatusOr<EventFile> EventFile::Create(const std::string& folder, int64_t step, double time) {
   const EventFile file(
-      JoinPath(folder, absl::StrCat("events.out.tfevents.", static_cast<int64_t>(now), ".", Host(),
+      JoinPath(folder, absl::StrCat("events.out.tfevents.", static_cast<int64_t>(time), ".", Host(),
                                     ".", ::getpid())));
   std::string version;
-  AppendDouble(kWallTime, now, &version);
+  AppendDouble(kWallTime, time, &version);
   AppendBytes(kFileVersion, "brain.Event:2", &version);
   REGROUP_RETURN_IF_ERROR(file.Append(version));
-  std::string start = EventAt(now, step + 1);
+  std::string start = EventAt(time, step + 1);
   std::string session;
   AppendNumber(kStatus, kStart, &session);
   AppendBytes(kSessionLog, session, &start);

@@ -16,12 +16,13 @@ using Scalars = std::vector<std::pair<std::string, double>>;  // tag, value
 
 class EventFile {
  public:
-  // A new file <folder>/events.out.tfevents.<seconds>.<host>.<process>. What earlier files of the
-  // folder hold of steps after `step` is of a run that was killed: TensorBoard drops it (SessionLog
-  // START, as SummaryWriter's purge_step).
-  static absl::StatusOr<EventFile> Create(const std::string& folder, int64_t step);
+  // Times are seconds since 1970. A new file
+  // <folder>/events.out.tfevents.<seconds>.<host>.<process>. What earlier files of the folder hold
+  // of steps after `step` is of a run that was killed: TensorBoard drops it (SessionLog START, as
+  // SummaryWriter's purge_step).
+  static absl::StatusOr<EventFile> Create(const std::string& folder, int64_t step, double time);
 
-  // `time` in seconds since 1970. RunError where the disk takes no more.
+  // RunError where the disk takes no more.
   absl::Status Add(int64_t step, double time, const Scalars& values) const;
 
   const std::string& path() const { return path_; }

@@ -17,8 +17,7 @@ namespace {
 
 constexpr int64_t kMostDev = 500, kMostTest = 1000;
 
-// Fields of public data sets; the first row of the table that fits is taken. `{0}` and `{1}` stand
-// for what was found.
+// Fields of public data sets; the first row of the table that fits is taken.
 struct Pattern {
   std::vector<const char*> sources, targets;
   const char* prompt;
@@ -89,11 +88,6 @@ absl::StatusOr<Json> ParseRow(const std::string& line, const std::string& place)
   return UserError(place, "expected a JSON object with the fields of a row");
 }
 
-// Rows whose place in the order of hashes comes first are dev, the next are test.
-struct Thresholds {
-  std::string dev, test;  // the greatest hash of each
-};
-
 using UseRow =
     std::function<absl::Status(const std::string& line, const Json& row, const std::string& place)>;
 
@@ -107,19 +101,6 @@ absl::Status ForEachRow(const std::string& path, const UseRow& use) {
     REGROUP_ASSIGN_OR_RETURN(const Json row, ParseRow(*line, place));
     REGROUP_RETURN_IF_ERROR(use(*line, row, place));
   }
-}
-
-// The hash is of the line, so that equal rows fall on the same side.
-absl::StatusOr<Thresholds> FindThresholds(const std::string& path, const OwnRows& rows) {
-  std::vector<std::string> hashes;
-  REGROUP_RETURN_IF_ERROR(
-      ForEachRow(path, [&](const std::string& line, const Json&, const std::string&) {
-        hashes.push_back(HashBytes(line));
-        return absl::OkStatus();
-      }));
-  std::sort(hashes.begin(), hashes.end());
-  return Thresholds{hashes.at(static_cast<size_t>(rows.dev - 1)),
-                    hashes.at(static_cast<size_t>(rows.dev + rows.test - 1))};
 }
 
 absl::Status CheckFields(const Json& row, const std::vector<std::string>& fields,
@@ -174,15 +155,18 @@ absl::StatusOr<OwnTask> TaskOfFields(const Json& row, const std::string& place,
 absl::StatusOr<OwnRows> LookAtOwnRows(const std::string& path, const OwnTask& given) {
   OwnRows rows;
   std::vector<std::string> fields;
-  int64_t count = 0;
+  std::vector<std::string> hashes;  // of the lines, so that equal rows fall on the same side
   REGROUP_RETURN_IF_ERROR(ForEachRow(
-      path, [&](const std::string&, const Json& row, const std::string& place) -> absl::Status {
-        if (count++ == 0) {
+      path,
+      [&](const std::string& line, const Json& row, const std::string& place) -> absl::Status {
+        hashes.push_back(HashBytes(line));
+        if (hashes.size() == 1) {
           REGROUP_ASSIGN_OR_RETURN(rows.task, TaskOfFields(row, place, given));
           REGROUP_ASSIGN_OR_RETURN(fields, FieldsOf(rows.task));
         }
         return CheckFields(row, fields, place);
       }));
+  const auto count = static_cast<int64_t>(hashes.size());
   if (count < kFewestOwnRows) {
     return UserError(path,
                      absl::StrCat("holds ", count, " rows, expected at least ", kFewestOwnRows,
@@ -191,11 +175,13 @@ absl::StatusOr<OwnRows> LookAtOwnRows(const std::string& path, const OwnTask& gi
   rows.dev = std::min(kMostDev, std::max<int64_t>(1, count / 20));
   rows.test = std::min(kMostTest, std::max<int64_t>(1, count / 20));
   rows.train = count - rows.dev - rows.test;
+  std::sort(hashes.begin(), hashes.end());
+  rows.last_dev = hashes[static_cast<size_t>(rows.dev - 1)];
+  rows.last_test = hashes[static_cast<size_t>(rows.dev + rows.test - 1)];
   return rows;
 }
 
 absl::Status SplitOwnRows(const std::string& path, const OwnRows& rows, const std::string& folder) {
-  REGROUP_ASSIGN_OR_RETURN(const Thresholds limits, FindThresholds(path, rows));
   std::array<std::ofstream, 3> files;
   const std::array<const char*, 3> names = {"dev.jsonl", "test.jsonl", "train.jsonl"};
   for (size_t i = 0; i < files.size(); ++i)
@@ -203,7 +189,7 @@ absl::Status SplitOwnRows(const std::string& path, const OwnRows& rows, const st
   REGROUP_RETURN_IF_ERROR(
       ForEachRow(path, [&](const std::string& line, const Json&, const std::string&) {
         const std::string hash = HashBytes(line);
-        files[hash <= limits.dev ? 0 : hash <= limits.test ? 1 : 2] << line << '\n';
+        files[hash <= rows.last_dev ? 0 : hash <= rows.last_test ? 1 : 2] << line << '\n';
         return absl::OkStatus();
       }));
   for (size_t i = 0; i < files.size(); ++i) {

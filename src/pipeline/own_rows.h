@@ -30,6 +30,7 @@ absl::StatusOr<OwnTask> TaskOfFields(const Json& row, const std::string& place,
 struct OwnRows {
   OwnTask task;
   int64_t train = 0, dev = 0, test = 0;  // rows
+  std::string last_dev, last_test;       // the greatest hash of each: rows beyond are for training
 };
 constexpr int64_t kFewestOwnRows = 20;
 

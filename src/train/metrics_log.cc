@@ -46,7 +46,7 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const
     REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
     REGROUP_RETURN_IF_ERROR(WriteFileAtomically(path, LinesUpTo(text, step)));
   }
-  REGROUP_ASSIGN_OR_RETURN(EventFile events, EventFile::Create(run_folder, step));
+  REGROUP_ASSIGN_OR_RETURN(EventFile events, EventFile::Create(run_folder, step, UnixTime()));
   return MetricsLog(path, stage, std::move(events));
 }
 

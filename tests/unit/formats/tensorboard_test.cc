@@ -20,7 +20,7 @@ TEST(Crc32c, EqualsThePublishedOnes) {
 
 TEST(EventFile, HoldsAVersionAStartAndScalars) {
   const TempFolder folder;
-  const auto file = EventFile::Create(folder.path(), 7);
+  const auto file = EventFile::Create(folder.path(), 7, 1.0);
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_TRUE(file->Add(8, 1.5, {{"train/loss", 0.25}}).ok());
   const std::string bytes = ReadFile(file->path()).value();
@@ -35,7 +35,7 @@ TEST(EventFile, HoldsAVersionAStartAndScalars) {
 }
 
 TEST(EventFile, AFolderThatIsNotThereIsNamed) {
-  const auto file = EventFile::Create("/nowhere/at/all", 0);
+  const auto file = EventFile::Create("/nowhere/at/all", 0, 1.0);
   EXPECT_NE(file.status().message().find("/nowhere/at/all/events"), std::string::npos);
 }
 
