@@ -145,7 +145,7 @@ absl::Status ApplyRetention(const std::string& run_folder, const Retention& rete
                          steps.end());
   for (const int64_t step : steps) {
     if (retention.keep_every > 0 && step % retention.keep_every == 0) kept.insert(step);
-    if (retention.best_step == step) kept.insert(step);
+    if (retention.best.contains(step)) kept.insert(step);
   }
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(run_folder));
   for (const std::string& name : names) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,8 @@ std::vector<int64_t> ListCheckpoints(const std::string& run_folder);
 
 struct Retention {
   int64_t keep_last = 2;
-  int64_t keep_every = 0;            // steps; 0 = none besides the last
-  std::optional<int64_t> best_step;  // never deleted
+  int64_t keep_every = 0;  // steps; 0 = none besides the last
+  std::set<int64_t> best;  // never deleted
 };
 // Deletes what is not kept; also leftovers named *.partial*. Renames to *.partial before deleting.
 absl::Status ApplyRetention(const std::string& run_folder, const Retention& retention);

@@ -1,10 +1,14 @@
 // regroup run: the whole line.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "cli/commands.h"
 #include "core/files.h"
+#include "core/stop.h"
 #include "pipeline/run_recipe.h"
 
 namespace regroup {
@@ -13,7 +17,7 @@ namespace {
 struct Options {
   std::string recipe;
   std::vector<std::string> set, only, redo;
-  std::string out;
+  std::string out, stop_after;
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
@@ -22,6 +26,9 @@ struct Options {
     v(Field("only", "run these stages only"), c.only);
     v(Field("redo", "move these stages' folders aside and run them again"), c.redo);
     v(Field("out", "run folder (default runs/NAME)"), c.out);
+    v(Field("stop_after",
+            "a time such as 3h50m or 90s: then the state is saved, and the exit code is 0"),
+      c.stop_after);
   }
 };
 
@@ -38,7 +45,20 @@ absl::Status PrintTables(const Recipe& recipe, const RunOptions& how) {
   return absl::OkStatus();
 }
 
+// The time runs from here; the step in hand and the checkpoint come on top.
+absl::Status SetTimeLimit(const std::string& text) {
+  if (text.empty()) return absl::OkStatus();
+  absl::Duration time;
+  if (!absl::ParseDuration(text, &time) || time <= absl::ZeroDuration()) {
+    return UserError("--stop-after",
+                     absl::StrCat("found \"", text, "\", expected a time such as 3h50m or 90s"));
+  }
+  StopAfter(absl::ToChronoMilliseconds(std::min(time, absl::Hours(24 * 366))));
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Options& options, const CommonOptions& common) {
+  REGROUP_RETURN_IF_ERROR(SetTimeLimit(options.stop_after));
   std::vector<std::string> sets = options.set;
   for (std::string& set : CommonOverrides(common)) sets.push_back(std::move(set));
   const LoadedRecipe loaded = LoadRecipe(options.recipe, sets);
@@ -56,7 +76,7 @@ Command RunCommand() {
       "run", "runs a recipe's stages; the same command starts and resumes",
       {"regroup run recipes/quickstart.yaml",
        "regroup run my.yaml --set stages.parent.pretrain.steps=2k --out runs/longer",
-       "regroup run my.yaml --redo table --only table"},
+       "regroup run my.yaml --stop-after 3h50m", "regroup run my.yaml --redo table --only table"},
       {"recipe"}, Run);
 }
 

@@ -23,6 +23,7 @@ Command With(Command command, Computes computes, OnSignal on_signal = OnSignal::
 std::vector<Command> AllCommands() {
   std::vector<Command> commands = {With(RunCommand(), Computes::kAnywhere, OnSignal::kPoll),
                                    With(PlanCommand(), Computes::kAnywhere),
+                                   With(ReplayCommand(), Computes::kOnCpu, OnSignal::kPoll),
                                    ConvertCommand(),
                                    ExportCommand(),
                                    InspectCommand(),
@@ -45,8 +46,9 @@ std::vector<Command> AllCommands() {
 
 absl::Status GoesOn(const absl::Status& status) {
   if (!IsStopped(status)) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat(status.message(), "; the same command goes on from here"));
+  return absl::Status(
+      status.code(),
+      absl::StrCat(status.message(), "; the state is saved: continue with the same command"));
 }
 
 std::string GroupSummary(const std::string& group) {

@@ -9,6 +9,7 @@ namespace regroup {
 
 Command RunCommand();
 Command PlanCommand();
+Command ReplayCommand();
 Command ConvertCommand();
 Command ExportCommand();
 Command InspectCommand();

@@ -83,8 +83,9 @@ std::string Readable(const std::string& message) {
 int Report(const absl::Status& status) {
   if (status.ok()) return 0;
   if (IsStopped(status)) {
-    LogWarning(std::string(status.message()));
-    return 128 + StopSignal();
+    const std::string message(status.message());
+    StopSignal() != 0 ? LogWarning(message) : LogInfo(message);
+    return StopSignal() != 0 ? 128 + StopSignal() : 0;
   }
   Log(LogLevel::kError, Readable(std::string(status.message())));
   return ExitCode(status);

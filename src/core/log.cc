@@ -1,6 +1,9 @@
 // The logger: one mutex, stderr, an optional file.
 #include "core/log.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -9,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/progress.h"
 
 namespace regroup {
 namespace {
@@ -17,6 +21,7 @@ struct LogState {
   std::mutex mutex;
   bool quiet = false;
   std::ofstream file;
+  std::string progress;  // the line that stands at the bottom of the terminal
 };
 
 LogState& State() {
@@ -33,7 +38,41 @@ std::string TimeNow() {
   return text;
 }
 
+constexpr int kUsualColumns = 80;
+constexpr char kClearLine[] = "\r\x1b[K";
+
+int TerminalColumns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                           : kUsualColumns;
+}
+
+// One column stays free: a line that fills the last one would wrap.
+void DrawProgress(const std::string& line) {
+  std::fprintf(stderr, "%s%s", kClearLine, CutToColumns(line, TerminalColumns() - 1).c_str());
+  std::fflush(stderr);
+}
+
 }  // namespace
+
+bool ProgressIsShown() {
+  static const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  return terminal && !State().quiet;
+}
+
+void ShowProgress(const std::string& line) {
+  LogState& state = State();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  if (!ProgressIsShown() || (line.empty() && state.progress.empty())) return;
+  state.progress = line;
+  DrawProgress(line);
+}
+
+void LogToFile(const std::string& message) {
+  LogState& state = State();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  if (state.file.is_open()) state.file << TimeNow() << ' ' << message << std::endl;
+}
 
 void Log(LogLevel level, const std::string& message) {
   const char* mark = level == LogLevel::kInfo      ? ""
@@ -41,8 +80,11 @@ void Log(LogLevel level, const std::string& message) {
                                                    : "error: ";
   LogState& state = State();
   const std::lock_guard<std::mutex> lock(state.mutex);
-  if (!state.quiet || level != LogLevel::kInfo)
-    std::fprintf(stderr, "%s%s\n", mark, message.c_str());
+  if (!state.quiet || level != LogLevel::kInfo) {
+    const bool drawn = !state.progress.empty();
+    std::fprintf(stderr, "%s%s%s\n", drawn ? kClearLine : "", mark, message.c_str());
+    if (drawn) DrawProgress(state.progress);
+  }
   if (state.file.is_open()) state.file << TimeNow() << ' ' << mark << message << std::endl;
 }
 

@@ -12,6 +12,8 @@ enum class LogLevel { kInfo, kWarning, kError };
 void Log(LogLevel level, const std::string& message);
 void LogInfo(const std::string& message);
 void LogWarning(const std::string& message);
+// To the log file only: what a progress line shows on the terminal (core/progress.h).
+void LogToFile(const std::string& message);
 
 // --quiet: information is not written to stderr (warnings and errors are).
 void SetQuiet(bool quiet);

@@ -1,7 +1,9 @@
 // Polite stopping: SIGINT, SIGTERM and SIGHUP raise a flag that loops poll; the second signal ends
-// the process at once. `cli` installs the handlers for commands that poll; train, decode and data
-// loops ask StopRequested().
+// the process at once. A time limit raises the same flag. `cli` installs the handlers for commands
+// that poll; train, decode and data loops ask StopRequested().
 #pragma once
+
+#include <chrono>
 
 #include "core/status.h"
 
@@ -11,10 +13,12 @@ namespace regroup {
 void InstallStopHandlers();
 bool StopRequested();
 int StopSignal();  // 0, or the signal's number
+// From now on, StopRequested() is true once this time has passed.
+void StopAfter(std::chrono::milliseconds time);
 // For tests: raises the flag as the signal would.
 void RequestStop(int signal);
 // The status that a loop returns once its state was saved; `cli` turns it into exit code 128 +
-// signal.
+// signal, or 0 where the time limit did it.
 absl::Status StoppedStatus();
 bool IsStopped(const absl::Status& status);
 

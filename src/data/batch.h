@@ -11,7 +11,7 @@ namespace regroup {
 // One training or evaluation row. Ids stand as they are: EOS, where wanted, is already in them.
 struct Example {
   uint64_t position = 0;  // place in the order of examples; keys every random draw for this row
-  std::string id;         // row id for messages and results ("" in training)
+  std::string id;         // for messages and results: the row's, or its corpus's name
   std::vector<int32_t> input_ids;
   std::vector<int32_t> target_ids;
 };

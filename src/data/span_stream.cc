@@ -27,8 +27,10 @@ class SpanCorruptionStream : public ExampleStream {
         fingerprint_(std::move(fingerprint)) {}
 
   absl::StatusOr<Example> Next() override {
-    REGROUP_ASSIGN_OR_RETURN(const auto segment, corpora_[CorpusOf(position_)].Next());
+    CorpusSegments& corpus = corpora_[CorpusOf(position_)];
+    REGROUP_ASSIGN_OR_RETURN(const auto segment, corpus.Next());
     Example example = corruptor_.Corrupt(segment, position_);
+    example.id = corpus.corpus().name;
     ++position_;
     return example;
   }

@@ -11,6 +11,7 @@
 #include "checkpoint/hf_folder.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "data/rows.h"
 #include "decode/generation_defaults.h"
 #include "evaluate/commands.h"
@@ -55,6 +56,7 @@ class FileGenerator {
       REGROUP_RETURN_IF_ERROR(GenerateAll(engine_, sources_, max_length_, decode_, nullptr,
                                           [&](size_t i, Hypothesis hypothesis) {
                                             hypotheses[i] = std::move(hypothesis);
+                                            meter_.Add(1);
                                             return absl::OkStatus();
                                           }));
       for (size_t i = 0; i < hypotheses.size(); ++i) {
@@ -120,6 +122,7 @@ class FileGenerator {
   int64_t window_tokens_ = 0;
   size_t taken_ = 0;
   int64_t without_piece_ = 0;
+  ProgressMeter meter_{"decoding", "rows", 0};
 };
 
 // What decides the bytes of the output. `decode`: WithDefaults.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "checkpoint/hf_folder.h"
+#include "core/progress.h"
 #include "data/rows.h"
 #include "evaluate/commands.h"
 #include "evaluate/score.h"
@@ -47,6 +48,7 @@ class FileScorer {
     total_.rows += part.rows;
     total_.target_tokens += part.target_tokens;
     total_.loss_sum += part.loss_sum;
+    meter_.Add(part.rows);
     window_.clear();
     out_.flush();
     return absl::OkStatus();
@@ -93,6 +95,7 @@ class FileScorer {
   std::ostream& out_;
   std::vector<Row> window_;
   ScoreTotal total_;
+  ProgressMeter meter_{"scoring", "rows", 0};
 };
 
 absl::StatusOr<T5Model> LoadScorer(const HfModel& model, at::ScalarType compute) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/progress.h"
 #include "core/random.h"
 #include "decode/generation_defaults.h"
 #include "evaluate/score.h"
@@ -28,6 +29,7 @@ absl::StatusOr<Decoded> DecodeRows(const TaskConfig& task, const std::vector<Row
   for (const Row& row : rows) sources.push_back(row.example.input_ids);
   Decoded decoded;
   decoded.texts.resize(rows.size());
+  ProgressMeter meter(absl::StrCat(task.text.name, ": decoding"), "rows", std::ssize(rows));
   REGROUP_RETURN_IF_ERROR(GenerateAll(
       engine, sources, task.decode.max_length.value_or(task.text.lengths.target), task.decode,
       &decoded.times, [&](size_t row, Hypothesis hypothesis) -> absl::Status {
@@ -36,6 +38,7 @@ absl::StatusOr<Decoded> DecodeRows(const TaskConfig& task, const std::vector<Row
         }
         decoded.texts[row] = tokenizer.Decode(hypothesis.ids);
         decoded.at_length_limit += hypothesis.at_length_limit ? 1 : 0;
+        meter.Add(1);
         return absl::OkStatus();
       }));
   return decoded;

@@ -74,6 +74,10 @@ absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
   return json;
 }
 
+bool Holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // What a folder under `from` holds stands in the inputs; where it lies does not matter.
 void DropFolders(Json& config) {
   if (!config.contains("from")) return;
@@ -140,11 +144,21 @@ class Identities {
 
   // The corpora of a mixture; an empty mixture is all of them.
   absl::Status AddData(const SpanCorruptionConfig& data,
-                       const std::optional<HeldOutConfig>& validate, Json& inputs) {
+                       const std::optional<ValidationConfig>& validate, Json& inputs) {
     for (const auto& [name, corpus] : recipe_.head.corpora) {
       const bool used = data.mixture.empty() || data.mixture.contains(name) ||
-                        (validate.has_value() && validate->corpus == name);
+                        (validate.has_value() && Holds(validate->corpus, name));
       if (used) REGROUP_RETURN_IF_ERROR(AddCorpus(name, inputs));
+    }
+    return validate.has_value() ? AddDevTasks(validate->tasks, inputs) : absl::OkStatus();
+  }
+
+  // Tasks that a stage is watched with beside its own data.
+  absl::Status AddDevTasks(const std::vector<std::string>& names, Json& inputs) {
+    for (const std::string& name : names) {
+      Json task = Json::object();
+      REGROUP_RETURN_IF_ERROR(AddTask(name, {recipe_.head.tasks.at(name).dev}, task));
+      inputs["validation"][name] = std::move(task);
     }
     return absl::OkStatus();
   }
@@ -187,6 +201,7 @@ class Identities {
   absl::Status Fill(const Stage&, const FinetuneStage& config, StageIdentity& identity) {
     AddGlobals(config.precision, identity.inputs);
     REGROUP_RETURN_IF_ERROR(AddSource(config.from, identity.inputs));
+    REGROUP_RETURN_IF_ERROR(AddDevTasks(config.validate_tasks, identity.inputs));
     const TaskEntry& entry = recipe_.head.tasks.at(config.task);
     return AddTask(config.task, {entry.train, entry.dev}, identity.inputs);
   }

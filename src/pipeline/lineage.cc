@@ -9,6 +9,7 @@
 #include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
 #include "data/span_corruption.h"
+#include "recipe/graph.h"
 #include "recipe/reader.h"
 
 namespace regroup {
@@ -73,17 +74,6 @@ absl::Status CheckInheritedSchedule(const Stage& stage, const UptrainStage& uptr
                    absl::StrCat("the source's schedule (", schedule,
                                 ") has reached 0 at its end, so nothing would be "
                                 "learned; give an optimizer with a learning_rate"));
-}
-
-// The held-out corpus that the pre-training of a stage in this recipe was watched with.
-std::optional<HeldOutConfig> InheritedHeldOut(const Recipe& recipe, const std::string& from) {
-  const Stage* stage = recipe.Find(from);
-  if (stage == nullptr) return std::nullopt;
-  if (stage->kind == "pretrain") return stage->As<PretrainStage>().validate;
-  if (stage->kind == "convert") return InheritedHeldOut(recipe, stage->As<ConvertStage>().from);
-  if (stage->kind != "uptrain") return std::nullopt;
-  const auto& uptrain = stage->As<UptrainStage>();
-  return uptrain.validate.has_value() ? uptrain.validate : InheritedHeldOut(recipe, uptrain.from);
 }
 
 int64_t TargetTokensPerStep(const Lineage& lineage) {
@@ -181,9 +171,9 @@ absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage
   }
   resolved.after.z_loss = uptrain.z_loss.value_or(resolved.before.z_loss);
   resolved.after.schedule_steps += resolved.steps;
-  resolved.validate =
-      uptrain.validate.has_value() ? uptrain.validate : InheritedHeldOut(recipe, uptrain.from);
-  if (!uptrain.evaluate_at.empty() && !resolved.validate.has_value()) {
+  resolved.validate = ValidationOf(recipe, stage.name);
+  const bool held_out = resolved.validate.has_value() && !resolved.validate->corpus.empty();
+  if (!uptrain.evaluate_at.empty() && !held_out) {
     return UserError(
         absl::StrCat(stage.Place(), ".uptrain.evaluate_at"),
         "needs a held-out corpus: give validate: {corpus: ...} here or in the source's stage");

@@ -41,7 +41,7 @@ struct ResolvedUptrain {
   Lineage before;             // of the source
   Lineage after;              // of the result; its data, batch, z_loss are what this stage uses
   OptimizerConfig optimizer;  // of this stage, its schedule set to go on where the source stopped
-  std::optional<HeldOutConfig> validate;
+  std::optional<ValidationConfig> validate;
   std::vector<int64_t> evaluate_at;  // steps, one per entry of the stage's evaluate_at
 };
 

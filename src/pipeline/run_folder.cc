@@ -148,7 +148,13 @@ absl::StatusOr<std::unique_ptr<RunFolder>> RunFolder::Open(const std::string& pa
   return folder;
 }
 
-RunFolder::~RunFolder() { ::close(lock_); }
+std::unique_ptr<RunFolder> RunFolder::View(const std::string& path) {
+  return std::unique_ptr<RunFolder>(new RunFolder(path, -1));
+}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
 
 std::string RunFolder::StageFolder(const std::string& stage) const {
   return JoinPath(path_, stage);

@@ -28,6 +28,8 @@ class RunFolder {
   // Makes the folder and locks it; a folder that another live process works in is a UserError with
   // its process id.
   static absl::StatusOr<std::unique_ptr<RunFolder>> Open(const std::string& path);
+  // The same folder to read only, whoever works in it.
+  static std::unique_ptr<RunFolder> View(const std::string& path);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;

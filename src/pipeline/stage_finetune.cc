@@ -8,6 +8,7 @@
 #include "data/rows.h"
 #include "pipeline/stage_functions.h"
 #include "pipeline/training.h"
+#include "pipeline/validation.h"
 #include "recipe/reader.h"
 
 namespace regroup {
@@ -15,52 +16,60 @@ namespace {
 
 constexpr int64_t kValidations = 4;  // in a stage that does not say
 
-absl::Status AddData(const TaskConfig& task, const TaskEntry& entry, const FinetuneStage& stage,
-                     uint64_t seed, TrainingInputs& inputs) {
-  REGROUP_ASSIGN_OR_RETURN(
-      std::vector<Row> rows,
-      ReadTaskRows(task.text, entry.train, *inputs.tokenizer, RowUse::kTraining));
-  REGROUP_ASSIGN_OR_RETURN(std::vector<Row> dev,
-                           ReadTaskRows(task.text, entry.dev, *inputs.tokenizer));
-  if (stage.validate_rows > 0 && static_cast<int64_t>(dev.size()) > stage.validate_rows) {
-    dev.resize(static_cast<size_t>(stage.validate_rows));
-  }
+// The task's training rows, in an order drawn from `seed`.
+absl::StatusOr<std::unique_ptr<ExampleStream>> TrainingRows(const TaskConfig& task,
+                                                            const TaskEntry& entry, uint64_t seed,
+                                                            const Tokenizer& tokenizer) {
+  REGROUP_ASSIGN_OR_RETURN(std::vector<Row> rows,
+                           ReadTaskRows(task.text, entry.train, tokenizer, RowUse::kTraining));
   Json hashes = Json::array();
   for (const std::string& path : PathList(entry.train)) {
     REGROUP_ASSIGN_OR_RETURN(const std::string hash, HashFile(path));
     hashes.push_back(hash);
   }
   const Json fingerprint = {{"task", task.text.name}, {"rows", rows.size()}, {"hashes", hashes}};
-  inputs.stream = MakeTaskStream(std::move(rows), fingerprint, seed, task.text.lengths.source);
-  inputs.validator = MakeTaskValidator(task, std::move(dev), inputs.tokenizer, at::kFloat);
-  return absl::OkStatus();
+  return MakeTaskStream(std::move(rows), fingerprint, seed, task.text.lengths.source);
+}
+
+// The task's own dev rows, and those of validate_tasks.
+absl::StatusOr<std::unique_ptr<Validator>> TaskValidators(
+    const StageContext& context, const FinetuneStage& stage,
+    const std::shared_ptr<const Tokenizer>& tokenizer) {
+  std::vector<std::unique_ptr<Validator>> all(1);
+  REGROUP_ASSIGN_OR_RETURN(all.front(),
+                           DevValidator(context, stage.task, "", stage.validate_rows, tokenizer));
+  for (const std::string& name : stage.validate_tasks) {
+    REGROUP_ASSIGN_OR_RETURN(
+        all.emplace_back(),
+        DevValidator(context, name, absl::StrCat(name, "/"), stage.validate_rows, tokenizer));
+  }
+  return CombineValidators(std::move(all));
 }
 
 }  // namespace
 
-absl::StatusOr<Json> RunFinetune(const StageContext& context) {
+absl::StatusOr<TrainingInputs> FinetuneInputs(const StageContext& context) {
   const auto& stage = context.stage->As<FinetuneStage>();
   const Recipe& recipe = *context.recipe;
   const TaskConfig task = ToTaskConfig(recipe.task_files.at(stage.task));
   REGROUP_ASSIGN_OR_RETURN(HfModel source, context.LoadModel(stage.from));
   TrainingInputs inputs;
   REGROUP_ASSIGN_OR_RETURN(inputs.tokenizer, context.TokenizerOf(source));
-  REGROUP_RETURN_IF_ERROR(
-      AddData(task, recipe.head.tasks.at(stage.task), stage, recipe.head.seed, inputs));
+  REGROUP_ASSIGN_OR_RETURN(inputs.stream, TrainingRows(task, recipe.head.tasks.at(stage.task),
+                                                       recipe.head.seed, *inputs.tokenizer));
+  REGROUP_ASSIGN_OR_RETURN(inputs.validator, TaskValidators(context, stage, inputs.tokenizer));
 
-  inputs.config = CommonTrainConfig(context, stage.precision);
+  inputs.config = CommonTrainConfig(context, stage);
   inputs.config.steps = stage.steps;
   inputs.config.batch = stage.batch;
   inputs.config.optimizer = stage.optimizer;
   inputs.config.z_loss = stage.z_loss;
   inputs.config.dropout_rate = stage.dropout_rate;
-  inputs.config.save = stage.save;
-  inputs.config.log_every = stage.log_every;
+  inputs.config.early_stopping = stage.early_stopping;
   inputs.config.validate_every = stage.validate_every > 0
                                      ? stage.validate_every
                                      : std::max<int64_t>(1, stage.steps / kValidations);
-  inputs.config.keep_best = stage.keep_best.value_or(DefaultKeepBest(task));
-  inputs.config.keep_best_lower = inputs.config.keep_best == "loss";
+  if (stage.keep_best.empty()) inputs.config.keep_best = {DefaultKeepBest(task)};
 
   inputs.start.config = source.config;
   inputs.start.weights = std::move(source.weights);
@@ -70,6 +79,11 @@ absl::StatusOr<Json> RunFinetune(const StageContext& context) {
                                       {"stage", context.name()},
                                       {"kind", "finetune"},
                                       {"task", task.text.name}});
+  return inputs;
+}
+
+absl::StatusOr<Json> RunFinetune(const StageContext& context) {
+  REGROUP_ASSIGN_OR_RETURN(TrainingInputs inputs, FinetuneInputs(context));
   return Train(context, std::move(inputs));
 }
 

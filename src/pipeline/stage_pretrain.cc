@@ -5,10 +5,11 @@
 #include "model/state_dict.h"
 #include "pipeline/stage_functions.h"
 #include "pipeline/training.h"
+#include "pipeline/validation.h"
 
 namespace regroup {
 
-absl::StatusOr<Json> RunPretrain(const StageContext& context) {
+absl::StatusOr<TrainingInputs> PretrainInputs(const StageContext& context) {
   const auto& stage = context.stage->As<PretrainStage>();
   const Recipe& recipe = *context.recipe;
   TrainingInputs inputs;
@@ -18,16 +19,15 @@ absl::StatusOr<Json> RunPretrain(const StageContext& context) {
       inputs.stream, OpenSpanCorruptionStream(stage.data, recipe.head.corpora, inputs.tokenizer,
                                               recipe.head.seed));
   REGROUP_ASSIGN_OR_RETURN(inputs.validator,
-                           HeldOutValidator(context, *lineage, stage.validate, inputs.tokenizer));
+                           StageValidator(context, *lineage, stage.validate, inputs.tokenizer));
 
-  inputs.config = CommonTrainConfig(context, stage.precision);
+  inputs.config = CommonTrainConfig(context, stage);
   inputs.config.steps = stage.steps;
   inputs.config.batch = stage.batch;
   inputs.config.optimizer = stage.optimizer;
   inputs.config.z_loss = stage.z_loss;
   inputs.config.dropout_rate = stage.model.dropout_rate;
-  inputs.config.save = stage.save;
-  inputs.config.log_every = stage.log_every;
+  inputs.config.early_stopping = stage.early_stopping;
   if (stage.validate.has_value()) inputs.config.validate_every = stage.validate->every;
 
   inputs.start.config = MakeT5Config(stage.model, inputs.tokenizer->size());
@@ -37,6 +37,11 @@ absl::StatusOr<Json> RunPretrain(const StageContext& context) {
                                  {"stage", context.name()},
                                  {"kind", "pretrain"},
                                  {"pretraining", ConfigToJson(*lineage)}};
+  return inputs;
+}
+
+absl::StatusOr<Json> RunPretrain(const StageContext& context) {
+  REGROUP_ASSIGN_OR_RETURN(TrainingInputs inputs, PretrainInputs(context));
   return Train(context, std::move(inputs));
 }
 

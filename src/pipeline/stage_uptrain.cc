@@ -8,6 +8,7 @@
 #include "data/span_corruption.h"
 #include "pipeline/stage_functions.h"
 #include "pipeline/training.h"
+#include "pipeline/validation.h"
 
 namespace regroup {
 namespace {
@@ -79,7 +80,7 @@ Json Recovery(const UptrainStage& stage, const ResolvedUptrain& resolved, const 
 
 }  // namespace
 
-absl::StatusOr<Json> RunUptrain(const StageContext& context) {
+absl::StatusOr<TrainingInputs> UptrainInputs(const StageContext& context) {
   const auto& stage = context.stage->As<UptrainStage>();
   REGROUP_ASSIGN_OR_RETURN(const ResolvedUptrain resolved,
                            ResolveUptrain(*context.recipe, *context.stage));
@@ -87,17 +88,15 @@ absl::StatusOr<Json> RunUptrain(const StageContext& context) {
   TrainingInputs inputs;
   REGROUP_ASSIGN_OR_RETURN(inputs.tokenizer, context.TokenizerOf(source));
   REGROUP_RETURN_IF_ERROR(OpenStream(context, source, resolved.after, inputs));
-  REGROUP_ASSIGN_OR_RETURN(inputs.validator, HeldOutValidator(context, resolved.after,
-                                                              resolved.validate, inputs.tokenizer));
+  REGROUP_ASSIGN_OR_RETURN(inputs.validator, StageValidator(context, resolved.after,
+                                                            resolved.validate, inputs.tokenizer));
 
-  inputs.config = CommonTrainConfig(context, stage.precision);
+  inputs.config = CommonTrainConfig(context, stage);
   inputs.config.steps = resolved.steps;
   inputs.config.batch = resolved.after.batch;
   inputs.config.optimizer = resolved.optimizer;
   inputs.config.z_loss = resolved.after.z_loss;
   inputs.config.dropout_rate = resolved.after.dropout_rate;
-  inputs.config.save = stage.save;
-  inputs.config.log_every = stage.log_every;
   inputs.config.validate_at = resolved.evaluate_at;
   if (stage.validate.has_value()) inputs.config.validate_every = stage.validate->every;
 
@@ -111,6 +110,14 @@ absl::StatusOr<Json> RunUptrain(const StageContext& context) {
                                       {"kind", "uptrain"},
                                       {"alpha", stage.alpha},
                                       {"pretraining", ConfigToJson(resolved.after)}});
+  return inputs;
+}
+
+absl::StatusOr<Json> RunUptrain(const StageContext& context) {
+  const auto& stage = context.stage->As<UptrainStage>();
+  REGROUP_ASSIGN_OR_RETURN(const ResolvedUptrain resolved,
+                           ResolveUptrain(*context.recipe, *context.stage));
+  REGROUP_ASSIGN_OR_RETURN(TrainingInputs inputs, UptrainInputs(context));
   REGROUP_ASSIGN_OR_RETURN(Json result, Train(context, std::move(inputs)));
   result["recovery"] = Recovery(stage, resolved, result["validations"]);
   return result;

@@ -102,15 +102,70 @@ class Checker {
     if (recipe_.head.corpora.empty()) Add("data", "the recipe has no corpora");
   }
 
-  void CheckHeldOut(const HeldOutConfig& validate, const SpanCorruptionConfig* data) {
-    CheckCorpus("validate.corpus", validate.corpus);
+  void CheckValidation(const ValidationConfig& validate, const SpanCorruptionConfig* data) {
+    if (validate.corpus.empty() && validate.tasks.empty())
+      Add("validate", "names neither a corpus nor tasks: nothing would be validated");
+    for (const std::string& corpus : validate.corpus) CheckHeldOut(corpus, data);
+    for (const std::string& task : validate.tasks) CheckDevTask("validate.tasks", task);
+    CheckTwice("validate.corpus", validate.corpus);
+    CheckTwice("validate.tasks", validate.tasks);
+  }
+
+  void CheckHeldOut(const std::string& corpus, const SpanCorruptionConfig* data) {
+    CheckCorpus("validate.corpus", corpus);
     if (data == nullptr) return;
-    if (data->mixture.contains(validate.corpus) || data->mixture.empty()) {
+    if (data->mixture.contains(corpus) || data->mixture.empty()) {
       Add("validate.corpus",
-          absl::StrCat("\"", validate.corpus,
+          absl::StrCat("\"", corpus,
                        "\" is also trained on; name the training corpora in data.mixture, ",
                        "without the held-out one"));
     }
+  }
+
+  void CheckDevTask(const std::string& key, const std::string& name) {
+    const TaskEntry* entry = CheckTaskName(name, key);
+    if (entry != nullptr && entry->dev.empty())
+      Add(key, absl::StrCat("the task \"", name, "\" has no dev file"));
+  }
+
+  void CheckTwice(const std::string& key, const std::vector<std::string>& names) {
+    std::set<std::string> seen;
+    for (const std::string& name : names) {
+      if (!seen.insert(name).second) Add(key, absl::StrCat("names \"", name, "\" twice"));
+    }
+  }
+
+  // The names that the task `name` reports on dev, each behind `prefix`.
+  std::vector<std::string> DevNames(const std::string& name, const std::string& prefix) const {
+    const auto file = recipe_.task_files.find(name);
+    if (file == recipe_.task_files.end()) return {};
+    std::vector<std::string> names = {prefix + "loss"};
+    for (const std::string& key : MetricKeys(file->second)) names.push_back(prefix + key);
+    return names;
+  }
+
+  std::vector<std::string> ValidationNames(const std::optional<ValidationConfig>& validate) const {
+    std::vector<std::string> names;
+    if (!validate.has_value()) return names;
+    for (const std::string& corpus : validate->corpus)
+      names.push_back(HeldOutName(*validate, corpus));
+    for (const std::string& task : validate->tasks) {
+      for (std::string& name : DevNames(task, task + "/")) names.push_back(std::move(name));
+    }
+    return names;
+  }
+
+  void CheckKeepBest(const std::vector<std::string>& keep_best,
+                     const std::vector<std::string>& known) {
+    for (const std::string& name : keep_best) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      Add("keep_best",
+          absl::StrCat("found \"", name, "\", expected one of ",
+                       known.empty() ? "what validate reports, but there is no validate"
+                                     : absl::StrJoin(known, ", "),
+                       DidYouMean(name, known)));
+    }
+    CheckTwice("keep_best", keep_best);
   }
 
   void CheckBatch(const BatchConfig& batch) {
@@ -121,20 +176,23 @@ class Checker {
     }
   }
 
-  const TaskEntry* CheckTaskName(const std::string& name) {
+  const TaskEntry* CheckTaskName(const std::string& name, const std::string& key = "task") {
     const auto found = recipe_.head.tasks.find(name);
     if (found != recipe_.head.tasks.end()) return &found->second;
     std::vector<std::string> known;
     for (const auto& [task, entry] : recipe_.head.tasks) known.push_back(task);
     if (!name.empty())
-      Add("task", absl::StrCat("there is no task \"", name, "\"", DidYouMean(name, known)));
+      Add(key, absl::StrCat("there is no task \"", name, "\"", DidYouMean(name, known)));
     return nullptr;
   }
 
   void Check(const PretrainStage& stage) {
     CheckData(stage.data);
     CheckBatch(stage.batch);
-    if (stage.validate.has_value()) CheckHeldOut(*stage.validate, &stage.data);
+    if (stage.validate.has_value()) CheckValidation(*stage.validate, &stage.data);
+    CheckKeepBest(stage.keep_best, ValidationNames(stage.validate));
+    if (stage.early_stopping.patience > 0 && stage.keep_best.empty())
+      Add("early_stopping", "needs keep_best, which says what has to improve");
   }
 
   void Check(const ConvertStage& stage) {
@@ -147,7 +205,8 @@ class Checker {
     if (stage.data.has_value()) CheckData(*stage.data);
     if (stage.batch.has_value()) CheckBatch(*stage.batch);
     if (stage.validate.has_value())
-      CheckHeldOut(*stage.validate, stage.data.has_value() ? &*stage.data : nullptr);
+      CheckValidation(*stage.validate, stage.data.has_value() ? &*stage.data : nullptr);
+    CheckKeepBest(stage.keep_best, ValidationNames(ValidationOf(recipe_, stage_->name)));
     for (const double share : stage.evaluate_at) {
       if (share > stage.alpha + 1e-12) {
         Add("evaluate_at",
@@ -166,14 +225,15 @@ class Checker {
     if (entry->dev.empty())
       Add("task", absl::StrCat("the task \"", stage.task,
                                "\" has no dev file to choose the checkpoint by"));
-    const auto file = recipe_.task_files.find(stage.task);
-    if (!stage.keep_best.has_value() || file == recipe_.task_files.end()) return;
-    std::vector<std::string> keys = MetricKeys(file->second);
-    keys.push_back("loss");
-    if (std::find(keys.begin(), keys.end(), *stage.keep_best) == keys.end()) {
-      Add("keep_best", absl::StrCat("found \"", *stage.keep_best, "\", expected one of ",
-                                    absl::StrJoin(keys, ", "), DidYouMean(*stage.keep_best, keys)));
+    std::vector<std::string> names = DevNames(stage.task, "");
+    for (const std::string& task : stage.validate_tasks) {
+      CheckDevTask("validate_tasks", task);
+      if (task == stage.task)
+        Add("validate_tasks", absl::StrCat("\"", task, "\" is the task itself; remove it"));
+      for (std::string& name : DevNames(task, task + "/")) names.push_back(std::move(name));
     }
+    CheckTwice("validate_tasks", stage.validate_tasks);
+    if (recipe_.task_files.contains(stage.task)) CheckKeepBest(stage.keep_best, names);
   }
 
   void Check(const EvaluateStage& stage) {
@@ -216,6 +276,25 @@ class Checker {
 }  // namespace
 
 void CheckRecipe(const Recipe& recipe, Problems& problems) { Checker(recipe, problems).Run(); }
+
+std::optional<ValidationConfig> ValidationOf(const Recipe& recipe, const std::string& name) {
+  std::string at = name;
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {  // bounded: stages may still form a circle
+    const Stage* stage = recipe.Find(at);
+    if (stage == nullptr) return std::nullopt;
+    if (stage->kind == "pretrain") return stage->As<PretrainStage>().validate;
+    if (stage->kind == "convert") {
+      at = stage->As<ConvertStage>().from;
+    } else if (stage->kind == "uptrain") {
+      const auto& uptrain = stage->As<UptrainStage>();
+      if (uptrain.validate.has_value()) return uptrain.validate;
+      at = uptrain.from;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
 
 void OrderStages(Recipe& recipe, Problems& problems) {
   std::vector<Stage> ordered;

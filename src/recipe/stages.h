@@ -17,20 +17,36 @@
 
 namespace regroup {
 
-// Held-out span-corruption loss while training.
-struct HeldOutConfig {
-  std::string corpus;
+// What a pre-training or uptraining stage is watched with.
+struct ValidationConfig {
+  std::vector<std::string> corpus;
+  std::vector<std::string> tasks;
   int64_t every = 0;
   int64_t rows = 256;
+  int64_t task_rows = 128;
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("corpus", "corpus that is held out: it must not be part of the mixture").Required(),
+    v(Field("corpus",
+            "corpora that are held out (not part of the mixture): span-corruption loss; the first "
+            "is heldout_loss, another heldout_loss/NAME"),
       c.corpus);
+    v(Field("tasks", "tasks whose dev rows are decoded and scored: TASK/METRIC and TASK/loss"),
+      c.tasks);
     v(Field("every", "steps between validations (0: at the end only)").AtLeast(0), c.every);
-    v(Field("rows", "examples of the held-out corpus").AtLeast(1), c.rows);
+    v(Field("rows", "examples of each held-out corpus").AtLeast(1), c.rows);
+    v(Field("task_rows", "dev rows of each task, from its beginning (0: all)").AtLeast(0),
+      c.task_rows);
   }
 };
+
+inline constexpr char kHeldOutLoss[] = "heldout_loss";
+
+// The name under which the loss on a held-out corpus is reported.
+inline std::string HeldOutName(const ValidationConfig& validate, const std::string& corpus) {
+  const bool first = corpus == validate.corpus.front();
+  return first ? kHeldOutLoss : std::string(kHeldOutLoss) + "/" + corpus;
+}
 
 struct PretrainStage {
   ModelConfig model;
@@ -40,7 +56,10 @@ struct PretrainStage {
   OptimizerConfig optimizer;
   std::optional<std::string> precision;
   double z_loss = 1e-4;
-  std::optional<HeldOutConfig> validate;
+  std::optional<ValidationConfig> validate;
+  std::vector<std::string> keep_best;
+  EarlyStoppingConfig early_stopping;
+  GuardConfig guard;
   SaveConfig save;
   int64_t log_every = 10;
 
@@ -54,7 +73,15 @@ struct PretrainStage {
     v(Field("precision", "compute type; default: the recipe's").OneOf({"fp32", "bf16"}),
       c.precision);
     v(Field("z_loss", "weight of log(Z)^2 in the loss").AtLeast(0), c.z_loss);
-    v(Field("validate", "held-out loss while training"), c.validate);
+    v(Field("validate", "held-out loss, and tasks, while training"), c.validate);
+    v(Field(
+          "keep_best",
+          "validations whose best checkpoint is kept (heldout_loss, TASK/METRIC); the first one's "
+          "is what the stage gives on; default: none, the last checkpoint"),
+      c.keep_best);
+    v(Field("early_stopping", "ends the stage when keep_best's first no longer improves"),
+      c.early_stopping);
+    v(Field("guard", "what happens at a loss that is not finite or explodes"), c.guard);
     v(Field("save", "checkpoints").NoResult(), c.save);
     v(Field("log_every", "steps between lines of metrics.jsonl").AtLeast(1).NoResult(),
       c.log_every);
@@ -86,8 +113,10 @@ struct UptrainStage {
   std::optional<std::string> precision;
   std::optional<double> z_loss;
   std::optional<double> dropout_rate;
-  std::optional<HeldOutConfig> validate;
+  std::optional<ValidationConfig> validate;
   std::vector<double> evaluate_at;
+  std::vector<std::string> keep_best;
+  GuardConfig guard;
   SaveConfig save;
   int64_t log_every = 10;
 
@@ -115,13 +144,19 @@ struct UptrainStage {
       c.z_loss);
     v(Field("dropout_rate", "dropout; default: the source's own").AtLeast(0).AtMost(0.99),
       c.dropout_rate);
-    v(Field("validate", "held-out loss; default: the source's own"), c.validate);
+    v(Field("validate", "held-out loss, and tasks; default: the source's own"), c.validate);
     v(Field(
           "evaluate_at",
           "shares of the original steps at which the held-out loss is taken (recovery), 0 to alpha")
           .AtLeast(0)
           .AtMost(1),
       c.evaluate_at);
+    v(Field(
+          "keep_best",
+          "validations whose best checkpoint is kept (heldout_loss, TASK/METRIC); the first one's "
+          "is what the stage gives on; default: none, the last checkpoint"),
+      c.keep_best);
+    v(Field("guard", "what happens at a loss that is not finite or explodes"), c.guard);
     v(Field("save", "checkpoints").NoResult(), c.save);
     v(Field("log_every", "steps between lines of metrics.jsonl").AtLeast(1).NoResult(),
       c.log_every);
@@ -140,7 +175,10 @@ struct FinetuneStage {
   double z_loss = 1e-4;
   int64_t validate_every = 0;
   int64_t validate_rows = 0;
-  std::optional<std::string> keep_best;
+  std::vector<std::string> validate_tasks;
+  std::vector<std::string> keep_best;
+  EarlyStoppingConfig early_stopping;
+  GuardConfig guard;
   SaveConfig save;
   int64_t log_every = 10;
 
@@ -160,10 +198,16 @@ struct FinetuneStage {
       c.validate_every);
     v(Field("validate_rows", "rows of dev that are used, from its beginning (0: all)").AtLeast(0),
       c.validate_rows);
+    v(Field("validate_tasks",
+            "further tasks whose dev rows are decoded as well: TASK/METRIC and TASK/loss"),
+      c.validate_tasks);
     v(Field("keep_best",
-            "metric on dev that chooses the checkpoint; default: the task's first; loss: the least "
-            "loss"),
+            "metrics on dev (or loss, the least) whose best checkpoint is kept; the first one's is "
+            "what the stage gives on; default: the task's first metric"),
       c.keep_best);
+    v(Field("early_stopping", "ends the stage when keep_best's first no longer improves"),
+      c.early_stopping);
+    v(Field("guard", "what happens at a loss that is not finite or explodes"), c.guard);
     v(Field("save", "checkpoints").NoResult(), c.save);
     v(Field("log_every", "steps between lines of metrics.jsonl").AtLeast(1).NoResult(),
       c.log_every);

@@ -12,10 +12,6 @@
 namespace regroup {
 namespace {
 
-double UnixTime() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 // The lines of `text` whose step is at most `step`; a torn or foreign line is dropped.
 std::string LinesUpTo(const std::string& text, int64_t step) {
   std::istringstream lines(text);
@@ -50,7 +46,8 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const
   return MetricsLog(path, stage, std::move(events));
 }
 
-absl::Status MetricsLog::LogStep(int64_t step, const StepReport& report, double mfu) {
+absl::Status MetricsLog::LogStep(const StepView& view) {
+  const StepReport& report = view.report;
   const double tokens = static_cast<double>(report.source_tokens + report.target_tokens);
   const Json values = {{"loss", report.loss},
                        {"target_tokens", report.target_tokens},
@@ -58,13 +55,13 @@ absl::Status MetricsLog::LogStep(int64_t step, const StepReport& report, double 
                        {"learning_rate", report.learning_rate},
                        {"gradient_norm", report.gradient_norm},
                        {"data_wait_seconds", report.data_wait_seconds},
-                       {"mfu", mfu},
-                       {"memory_bytes", ResidentBytes()}};
+                       {"mfu", view.mfu},
+                       {"memory_bytes", view.memory_bytes}};
   const double now = UnixTime();
-  Json line = {{"stage", stage_}, {"step", step}, {"time", now}};
+  Json line = {{"stage", stage_}, {"step", view.step}, {"steps", view.steps}, {"time", now}};
   line.update(values);
   REGROUP_RETURN_IF_ERROR(AppendLine(line));
-  return events_.Add(step, now, ScalarsOf(values, "train/"));
+  return events_.Add(view.step, now, ScalarsOf(values, "train/"));
 }
 
 absl::Status MetricsLog::LogValidation(int64_t step, const std::map<std::string, double>& values) {
@@ -80,6 +77,10 @@ absl::Status MetricsLog::AppendLine(const Json& line) const {
   out.flush();
   if (!out) return RunError(path_, "cannot append a line; is the disk full?");
   return absl::OkStatus();
+}
+
+double UnixTime() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 int64_t ResidentBytes() {

@@ -7,7 +7,7 @@
 
 #include "core/status.h"
 #include "formats/tensorboard.h"
-#include "train/trainer.h"
+#include "train/progress_line.h"
 
 namespace regroup {
 
@@ -18,7 +18,7 @@ class MetricsLog {
   static absl::StatusOr<MetricsLog> Open(const std::string& run_folder, const std::string& stage,
                                          int64_t step);
 
-  absl::Status LogStep(int64_t step, const StepReport& report, double mfu);
+  absl::Status LogStep(const StepView& view);
   absl::Status LogValidation(int64_t step, const std::map<std::string, double>& values);
 
  private:
@@ -30,6 +30,9 @@ class MetricsLog {
   std::string stage_;
   EventFile events_;
 };
+
+// Seconds since 1970.
+double UnixTime();
 
 // Resident memory of this process in bytes (Linux /proc), 0 if unknown.
 int64_t ResidentBytes();

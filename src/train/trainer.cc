@@ -6,19 +6,22 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "checkpoint/manifest.h"
+#include "absl/strings/str_join.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "core/stop.h"
 #include "ops/machine.h"
 #include "parallel/gradient_tree.h"
+#include "train/guard.h"
+#include "train/ledger.h"
 #include "train/metrics_log.h"
-#include "train/window.h"
+#include "train/progress_line.h"
+#include "train/train_progress.h"
 
 namespace regroup {
 namespace {
@@ -54,20 +57,47 @@ StateDict TakeGradients(StateDict& weights) {
   return gradients;
 }
 
-// The newest good checkpoint whose best checkpoint is good as well: without that one the stage
-// could not end with what it would have ended with.
-absl::StatusOr<std::optional<RunCheckpoint>> LoadUsable(const std::string& run_folder) {
-  while (true) {
-    REGROUP_ASSIGN_OR_RETURN(std::optional<RunCheckpoint> checkpoint, LoadNewestGood(run_folder));
-    if (!checkpoint || checkpoint->progress.at("best_step").is_null()) return checkpoint;
-    const auto best = checkpoint->progress.at("best_step").get<int64_t>();
-    if (best == checkpoint->step) return checkpoint;
-    const absl::Status good = VerifyManifest(JoinPath(run_folder, CheckpointName(best)));
-    if (good.ok()) return checkpoint;
-    LogWarning(
-        absl::StrCat("the best checkpoint so far cannot be used (", std::string(good.message()),
-                     "); ", CheckpointName(checkpoint->step), " is set aside with it as ",
-                     SetAsideCheckpoint(JoinPath(run_folder, CheckpointName(checkpoint->step)))));
+LedgerEntry EntryOf(const std::vector<Example>& window, const StepReport& report,
+                    const std::string& fault) {
+  LedgerEntry entry;
+  entry.position = window.front().position;
+  entry.examples = static_cast<int64_t>(window.size());
+  for (const Example& example : window) {
+    if (!example.id.empty()) entry.ids.push_back(example.id);
+  }
+  entry.reason = fault;
+  entry.loss = report.loss;
+  entry.gradient_norm = report.gradient_norm;
+  entry.learning_rate = report.learning_rate;
+  entry.time = UnixTime();
+  return entry;
+}
+
+// "data positions 96 to 127 (ids 5, 17, 3, ...)"
+std::string WhichExamples(const LedgerEntry& entry) {
+  constexpr size_t kShown = 8;
+  std::string text = absl::StrCat("data positions ", entry.position, " to ",
+                                  entry.position + static_cast<uint64_t>(entry.examples) - 1);
+  if (entry.ids.empty()) return text;
+  const std::vector<std::string> shown(entry.ids.begin(),
+                                       entry.ids.begin() + std::min(kShown, entry.ids.size()));
+  return absl::StrCat(text, " (ids ", absl::StrJoin(shown, ", "),
+                      entry.ids.size() > kShown ? ", ..." : "", ")");
+}
+
+void AppendRowLosses(const LossOutput& out, const Batch& batch, std::vector<double>& losses) {
+  const at::Tensor loss_b = out.row_loss_b.detach().to(at::kCPU, at::kDouble).contiguous();
+  for (int64_t i = 0; i < batch.rows; ++i) {
+    losses.push_back(loss_b.const_data_ptr<double>()[i] /
+                     batch.target_lengths_b[static_cast<size_t>(i)]);
+  }
+}
+
+void CountTokens(const std::vector<Example>& window, StepReport& report) {
+  report.source_tokens = report.target_tokens = 0;
+  for (const Example& example : window) {
+    report.source_tokens += static_cast<int64_t>(example.input_ids.size());
+    report.target_tokens += static_cast<int64_t>(example.target_ids.size());
   }
 }
 
@@ -80,25 +110,37 @@ class TrainerImpl final : public Trainer {
         validator_(validator),
         tokenizer_(std::move(tokenizer)),
         run_folder_(std::move(run_folder)),
-        device_(config_.device) {}
+        device_(config_.device),
+        guard_(config_.guard) {}
 
   absl::Status Prepare(TrainStart start);
+  int64_t step() const override { return step_; }
   absl::StatusOr<StepReport> Step() override;
+  absl::StatusOr<WindowExam> Examine(uint64_t position) override;
   absl::StatusOr<TrainResult> Run() override;
 
  private:
   absl::Status Restore(const RunCheckpoint& checkpoint);
   absl::StatusOr<std::vector<Example>> FetchWindow();
+  absl::Status PassOverSkipped();
   double ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
-                         StateDict& gradients);
+                         StateDict& gradients, std::vector<double>* example_losses = nullptr);
+  absl::Status Refuse(const std::vector<Example>& window, const StepReport& report,
+                      const std::string& fault);
+  absl::Status StopAt(LedgerEntry entry);
   bool ValidationDue() const;
   bool SaveDue() const;
+  bool IsBest() const;
+  bool StopsEarly() const;
+  bool AtEnd() const { return step_ >= config_.steps || StopsEarly(); }
   absl::Status Validate();
-  void KeepIfBest(const std::map<std::string, double>& values);
-  absl::Status Save();
+  absl::Status Save(uint64_t data_position, Json data_hint);
+  absl::Status SaveHere() { return Save(stream_->position(), stream_->Hint()); }
+  absl::Status CouldNotSave(const absl::Status& why) const;
   absl::Status Retain() const;
   absl::Status LogWindow();
-  Json Progress() const;
+  StepView View() const;
+  TrainProgress Progress(uint64_t data_position, Json data_hint) const;
   TrainResult Result() const;
 
   TrainConfig config_;
@@ -113,21 +155,30 @@ class TrainerImpl final : public Trainer {
   Json provenance_;
   Json generation_config_;
   int64_t step_ = 0;
-  int64_t first_step_ = 0;
   int64_t saved_step_ = -1;
+  Json saved_hint_;  // of the stream, when it was last saved or sought
   int64_t source_tokens_ = 0;
   int64_t target_tokens_ = 0;
+  Validations validations_;
+  Window window_;
+  LossGuard guard_;
+  std::vector<LedgerEntry> ledger_;
+  // What a person is told of speed; nothing of it changes results.
   double step_flops_ = 0;
   double peak_flops_ = 0;
-  std::optional<int64_t> best_step_;
-  std::map<int64_t, std::map<std::string, double>> validations_;
-  Window window_;
-  double train_seconds_ = 0;
+  int64_t first_step_ = 0;
+  Clock::time_point run_start_;
+  Clock::time_point last_save_ = Clock::now();
+  DrawClock draw_clock_;
 };
 
 absl::Status TrainerImpl::Prepare(TrainStart start) {
   REGROUP_RETURN_IF_ERROR(MakeFolders(run_folder_));
-  REGROUP_ASSIGN_OR_RETURN(std::optional<RunCheckpoint> checkpoint, LoadUsable(run_folder_));
+  REGROUP_ASSIGN_OR_RETURN(ledger_, ReadLedger(run_folder_));
+  std::optional<RunCheckpoint> checkpoint = std::move(start.checkpoint);
+  if (!checkpoint.has_value()) {
+    REGROUP_ASSIGN_OR_RETURN(checkpoint, LoadUsable(run_folder_, config_.keep_best));
+  }
   provenance_ = std::move(start.provenance);
   generation_config_ = std::move(start.generation_config);
   const StateDict& source = checkpoint ? checkpoint->weights : start.weights;
@@ -140,8 +191,8 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
   } else {
     REGROUP_RETURN_IF_ERROR(optimizer_->Restore(start.optimizer));
     REGROUP_RETURN_IF_ERROR(stream_->Seek(start.data_position, start.data_hint));
+    saved_hint_ = std::move(start.data_hint);
   }
-  first_step_ = step_;
   peak_flops_ = MeasuredGemmFlops(ComputeType(config_.precision));
   REGROUP_ASSIGN_OR_RETURN(metrics_, MetricsLog::Open(run_folder_, config_.stage, saved_step_));
   return absl::OkStatus();
@@ -149,36 +200,49 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
 
 absl::Status TrainerImpl::Restore(const RunCheckpoint& checkpoint) {
   REGROUP_RETURN_IF_ERROR(optimizer_->Restore(checkpoint.optimizer));
-  const Json& progress = checkpoint.progress;
+  REGROUP_ASSIGN_OR_RETURN(
+      TrainProgress progress,
+      ProgressFromJson(checkpoint.progress,
+                       JoinPath(run_folder_, CheckpointName(checkpoint.step))));
   step_ = saved_step_ = checkpoint.step;
-  source_tokens_ = progress.at("source_tokens");
-  target_tokens_ = progress.at("target_tokens");
-  if (!progress.at("best_step").is_null()) best_step_ = progress.at("best_step").get<int64_t>();
-  for (const auto& [step, values] : progress.at("validations").items()) {
-    validations_[std::stoll(step)] = values.get<std::map<std::string, double>>();
-  }
-  window_ = Window::FromJson(progress.at("window"));
+  source_tokens_ = progress.source_tokens;
+  target_tokens_ = progress.target_tokens;
+  validations_ = std::move(progress.validations);
+  window_ = progress.window;
+  guard_.FromJson(progress.guard);
+  saved_hint_ = std::move(progress.data_hint);
   REGROUP_RETURN_IF_ERROR(Retain());
   LogInfo(absl::StrCat(config_.stage, ": goes on from ", CheckpointName(step_), " of ",
                        config_.steps, " steps"));
-  return stream_->Seek(progress.at("data_position").get<uint64_t>(), progress.at("data_hint"));
+  return stream_->Seek(progress.data_position, saved_hint_);
 }
 
-Json TrainerImpl::Progress() const {
-  Json validations = Json::object();
-  for (const auto& [step, values] : validations_) validations[absl::StrCat(step)] = values;
-  return Json{{"step", step_},
-              {"seed", config_.seed},
-              {"source_tokens", source_tokens_},
-              {"target_tokens", target_tokens_},
-              {"data_position", stream_->position()},
-              {"data_hint", stream_->Hint()},
-              {"best_step", best_step_ ? Json(*best_step_) : Json(nullptr)},
-              {"validations", validations},
-              {"window", window_.ToJson()}};
+TrainProgress TrainerImpl::Progress(uint64_t data_position, Json data_hint) const {
+  TrainProgress progress;
+  progress.source_tokens = source_tokens_;
+  progress.target_tokens = target_tokens_;
+  progress.data_position = data_position;
+  progress.data_hint = std::move(data_hint);
+  progress.validations = validations_;
+  progress.window = window_;
+  progress.guard = guard_.ToJson();
+  return progress;
+}
+
+// What a run skipped before stays skipped, whether or not it would be refused again.
+absl::Status TrainerImpl::PassOverSkipped() {
+  const auto is_here = [&](const LedgerEntry& entry) {
+    return entry.action == "skipped" && entry.position == stream_->position();
+  };
+  while (true) {
+    const auto entry = std::ranges::find_if(ledger_, is_here);
+    if (entry == ledger_.end()) return absl::OkStatus();
+    for (int64_t i = 0; i < entry->examples; ++i) REGROUP_RETURN_IF_ERROR(stream_->Next().status());
+  }
 }
 
 absl::StatusOr<std::vector<Example>> TrainerImpl::FetchWindow() {
+  REGROUP_RETURN_IF_ERROR(PassOverSkipped());
   std::vector<Example> window;
   window.reserve(static_cast<size_t>(config_.batch.examples));
   for (int64_t i = 0; i < config_.batch.examples; ++i) {
@@ -189,9 +253,9 @@ absl::StatusOr<std::vector<Example>> TrainerImpl::FetchWindow() {
 }
 
 // Forward and backward over the micro-batches; returns the summed loss, fills the summed gradients
-// of the mean loss.
+// of the mean loss, and, if asked for, each example's loss per target token.
 double TrainerImpl::ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
-                                    StateDict& gradients) {
+                                    StateDict& gradients, std::vector<double>* example_losses) {
   const size_t part = static_cast<size_t>(config_.batch.micro_batch > 0 ? config_.batch.micro_batch
                                                                         : config_.batch.examples);
   const DropoutOptions dropout{config_.dropout_rate, config_.seed, static_cast<uint64_t>(step_)};
@@ -205,6 +269,7 @@ double TrainerImpl::ForwardBackward(const std::vector<Example>& window, int64_t 
         model_->Loss(ToTensors(batch, model_->config(), device_), config_.z_loss, dropout);
     (out.loss_sum / static_cast<double>(target_tokens)).backward();
     loss_sum += out.loss_sum.item<double>();
+    if (example_losses != nullptr) AppendRowLosses(out, batch, *example_losses);
     step_flops_ +=
         TrainStepFlops(model_->config(), batch.rows, batch.source_length, batch.target_length);
     tree.Add(TakeGradients(model_->weights()));
@@ -215,42 +280,95 @@ double TrainerImpl::ForwardBackward(const std::vector<Example>& window, int64_t 
 
 absl::StatusOr<StepReport> TrainerImpl::Step() {
   StepReport report;
-  const auto start = Clock::now();
-  // 1. Fetch the accumulation window and count its tokens.
-  const uint64_t position = stream_->position();
-  REGROUP_ASSIGN_OR_RETURN(const std::vector<Example> window, FetchWindow());
-  report.data_wait_seconds = SecondsSince(start);
-  for (const Example& example : window) {
-    report.source_tokens += static_cast<int64_t>(example.input_ids.size());
-    report.target_tokens += static_cast<int64_t>(example.target_ids.size());
-  }
-  // 2. Forward, loss, backward for each part.
   StateDict gradients;
-  report.loss = ForwardBackward(window, report.target_tokens, gradients) /
-                static_cast<double>(report.target_tokens);
-  // 3. Norm, finite check before a weight is touched, clip.
-  report.gradient_norm = GlobalNorm(gradients);
-  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
-    return RunError(
-        absl::StrCat(config_.stage, ", step ", step_ + 1),
-        absl::StrFormat(
-            "loss %g, gradient norm %g at data positions %d to %d: not finite. No weight was "
-            "changed%s. Lower the learning rate, set "
-            "optimizer.gradient_clip, or use precision fp32.",
-            report.loss, report.gradient_norm, position, stream_->position() - 1,
-            saved_step_ < 0 ? "; no checkpoint was saved yet (save.every)"
-                            : absl::StrCat("; ", CheckpointName(saved_step_), " is good")));
+  const auto start = Clock::now();
+  report.learning_rate = LearningRate(config_.optimizer.learning_rate, step_, config_.steps);
+  while (true) {
+    // 1. Fetch the accumulation window and count its tokens.
+    const auto fetch_start = Clock::now();
+    REGROUP_ASSIGN_OR_RETURN(const std::vector<Example> window, FetchWindow());
+    report.data_wait_seconds += SecondsSince(fetch_start);
+    CountTokens(window, report);
+    // 2. Forward, loss, backward for each part.
+    report.loss = ForwardBackward(window, report.target_tokens, gradients) /
+                  static_cast<double>(report.target_tokens);
+    // 3. Norm, and the guard's verdict before a weight is touched; clip.
+    report.gradient_norm = GlobalNorm(gradients);
+    const std::string fault = guard_.Judge(report.loss, report.gradient_norm);
+    if (fault.empty()) break;
+    REGROUP_RETURN_IF_ERROR(Refuse(window, report, fault));
   }
   ClipByNorm(gradients, report.gradient_norm, config_.optimizer.gradient_clip);
   // 4. Optimizer step at the schedule's rate.
-  report.learning_rate = LearningRate(config_.optimizer.learning_rate, step_, config_.steps);
   optimizer_->Step(model_->weights(), gradients, report.learning_rate);
   // 5. Report.
   ++step_;
+  guard_.Count(report.loss);
   source_tokens_ += report.source_tokens;
   target_tokens_ += report.target_tokens;
   report.seconds = SecondsSince(start);
   return report;
+}
+
+// A window that the guard refused: skipped and recorded, or the end of this run.
+absl::Status TrainerImpl::Refuse(const std::vector<Example>& window, const StepReport& report,
+                                 const std::string& fault) {
+  LedgerEntry entry = EntryOf(window, report, fault);
+  entry.step = step_ + 1;
+  const auto skipped = std::ranges::count(ledger_, "skipped", &LedgerEntry::action);
+  if (config_.guard.bad_steps != "skip") return StopAt(std::move(entry));
+  if (skipped >= config_.guard.most_skips) {
+    absl::StrAppend(&entry.reason, "; guard.most_skips (", config_.guard.most_skips,
+                    ") windows were skipped before");
+    return StopAt(std::move(entry));
+  }
+  entry.action = "skipped";
+  REGROUP_RETURN_IF_ERROR(AppendToLedger(run_folder_, entry));
+  LogWarning(absl::StrCat(config_.stage, ", step ", entry.step, ": ", entry.reason, " at ",
+                          WhichExamples(entry), "; they are skipped and recorded in ",
+                          kLedgerName));
+  ledger_.push_back(std::move(entry));
+  return absl::OkStatus();
+}
+
+// Saves the state before the refused window, so that the same command, and replay, are there at
+// once.
+absl::Status TrainerImpl::StopAt(LedgerEntry entry) {
+  entry.action = "stopped";
+  const auto same = [&](const LedgerEntry& other) {
+    return other.action == entry.action && other.position == entry.position;
+  };
+  if (std::ranges::none_of(ledger_, same))
+    REGROUP_RETURN_IF_ERROR(AppendToLedger(run_folder_, entry));
+  if (saved_step_ != step_) REGROUP_RETURN_IF_ERROR(Save(entry.position, saved_hint_));
+  return RunError(
+      absl::StrCat(config_.stage, ", step ", entry.step),
+      absl::StrCat(entry.reason, " at ", WhichExamples(entry), ". No weight was changed; ",
+                   CheckpointName(step_), " holds the state before this step. Look at it with ",
+                   "regroup replay ", ParentFolder(run_folder_), " --stage ", config_.stage,
+                   "; go on without these examples by guard: {bad_steps: skip} in this stage; or "
+                   "begin the stage anew (--redo ",
+                   config_.stage, ") with a lower learning rate, optimizer.gradient_clip or ",
+                   "precision fp32"));
+}
+
+absl::StatusOr<WindowExam> TrainerImpl::Examine(uint64_t position) {
+  REGROUP_RETURN_IF_ERROR(stream_->Seek(position, saved_hint_));
+  WindowExam exam;
+  for (int64_t i = 0; i < config_.batch.examples; ++i) {
+    REGROUP_ASSIGN_OR_RETURN(Example example, stream_->Next());
+    exam.examples.push_back(std::move(example));
+  }
+  StepReport report;
+  CountTokens(exam.examples, report);
+  StateDict gradients;
+  exam.loss =
+      ForwardBackward(exam.examples, report.target_tokens, gradients, &exam.example_losses) /
+      static_cast<double>(report.target_tokens);
+  exam.gradient_norm = GlobalNorm(gradients);
+  for (const auto& [name, gradient] : gradients)
+    exam.gradient_norms[name] = GlobalNorm({{name, gradient}});
+  return exam;
 }
 
 bool TrainerImpl::ValidationDue() const {
@@ -261,10 +379,22 @@ bool TrainerImpl::ValidationDue() const {
   return listed || periodic || step_ == config_.steps;
 }
 
+bool TrainerImpl::IsBest() const {
+  const std::vector<int64_t> best = BestSteps(validations_, config_.keep_best);
+  return std::ranges::find(best, step_) != best.end();
+}
+
+bool TrainerImpl::StopsEarly() const {
+  return !config_.keep_best.empty() &&
+         PatienceEnded(validations_, config_.keep_best.front(), config_.early_stopping);
+}
+
 bool TrainerImpl::SaveDue() const {
   if (saved_step_ == step_) return false;
-  return step_ == config_.steps || best_step_ == step_ ||
-         (step_ > 0 && config_.save.every > 0 && step_ % config_.save.every == 0);
+  const bool by_steps = step_ > 0 && config_.save.every > 0 && step_ % config_.save.every == 0;
+  const bool by_time =
+      config_.save.minutes > 0 && SecondsSince(last_save_) >= 60 * config_.save.minutes;
+  return AtEnd() || IsBest() || by_steps || by_time;
 }
 
 absl::Status TrainerImpl::Validate() {
@@ -276,65 +406,91 @@ absl::Status TrainerImpl::Validate() {
       absl::StrFormat("%s  step %d/%d  validation", config_.stage, step_, config_.steps);
   for (const auto& [name, value] : values) absl::StrAppendFormat(&line, "  %s %.4f", name, value);
   LogInfo(absl::StrCat(line, "  (", FormatDuration(SecondsSince(start)), ")"));
-  KeepIfBest(values);
+  if (StopsEarly() && step_ < config_.steps) {
+    LogInfo(absl::StrCat(config_.stage, ": ", config_.keep_best.front(), " did not improve in ",
+                         config_.early_stopping.patience, " validations; stops early"));
+  }
   return metrics_->LogValidation(step_, values);
 }
 
-void TrainerImpl::KeepIfBest(const std::map<std::string, double>& values) {
-  if (config_.keep_best.empty() || step_ == 0) return;
-  const double value = values.at(config_.keep_best);
-  const double sign = config_.keep_best_lower ? -1 : 1;
-  if (!best_step_ || sign * value > sign * validations_.at(*best_step_).at(config_.keep_best))
-    best_step_ = step_;
-}
-
-absl::Status TrainerImpl::Save() {
-  RunCheckpoint checkpoint{step_,       model_->config(),  {}, optimizer_->State(), Progress(),
-                           provenance_, generation_config_};
+absl::Status TrainerImpl::Save(uint64_t data_position, Json data_hint) {
+  const auto start = Clock::now();
+  RunCheckpoint checkpoint;
+  checkpoint.step = step_;
+  checkpoint.config = model_->config();
   for (const auto& [name, tensor] : model_->weights()) checkpoint.weights[name] = tensor.detach();
-  checkpoint.provenance["training"] = Json{{"stage", config_.stage},
-                                           {"step", step_},
-                                           {"source_tokens", source_tokens_},
-                                           {"target_tokens", target_tokens_},
-                                           {"data_position", stream_->position()},
-                                           {"data_hint", stream_->Hint()},
-                                           {"data", stream_->Fingerprint()}};
-  REGROUP_RETURN_IF_ERROR(SaveRunCheckpoint(run_folder_, checkpoint, tokenizer_.get()));
+  checkpoint.optimizer = optimizer_->State();
+  checkpoint.progress = ProgressToJson(Progress(data_position, data_hint));
+  checkpoint.generation_config = generation_config_;
+  checkpoint.provenance = provenance_;
+  checkpoint.provenance["training"] =
+      Json{{"stage", config_.stage},          {"step", step_},
+           {"source_tokens", source_tokens_}, {"target_tokens", target_tokens_},
+           {"data_position", data_position},  {"data_hint", data_hint},
+           {"data", stream_->Fingerprint()}};
+  const absl::Status saved = SaveRunCheckpoint(run_folder_, checkpoint, tokenizer_.get());
+  if (!saved.ok()) return CouldNotSave(saved);
   saved_step_ = step_;
+  saved_hint_ = std::move(data_hint);
+  last_save_ = Clock::now();
+  LogToFile(absl::StrCat(config_.stage, ": saved ", CheckpointName(step_), " (",
+                         FormatDuration(SecondsSince(start)), ")"));
   return Retain();
 }
 
+absl::Status TrainerImpl::CouldNotSave(const absl::Status& why) const {
+  return RunError(
+      absl::StrCat(config_.stage, ", step ", step_),
+      absl::StrCat("the checkpoint could not be saved (", std::string(why.message()), "); ",
+                   saved_step_ < 0 ? std::string("there is none before it")
+                                   : absl::StrCat(CheckpointName(saved_step_), " is good"),
+                   ". Mend the cause and give the same command again"));
+}
+
 absl::Status TrainerImpl::Retain() const {
-  return ApplyRetention(run_folder_,
-                        Retention{config_.save.keep_last, config_.save.keep_every, best_step_});
+  const std::vector<int64_t> best = BestSteps(validations_, config_.keep_best);
+  return ApplyRetention(
+      run_folder_,
+      Retention{config_.save.keep_last, config_.save.keep_every, {best.begin(), best.end()}});
+}
+
+StepView TrainerImpl::View() const {
+  StepView view;
+  view.stage = config_.stage;
+  view.step = step_;
+  view.steps = config_.steps;
+  view.report = window_.Mean();
+  if (peak_flops_ > 0) view.mfu = window_.flops / view.report.seconds / peak_flops_;
+  view.memory_bytes = ResidentBytes();
+  if (step_ > first_step_) {
+    view.eta_seconds = SecondsSince(run_start_) / static_cast<double>(step_ - first_step_) *
+                       static_cast<double>(config_.steps - step_);
+  }
+  return view;
 }
 
 absl::Status TrainerImpl::LogWindow() {
-  const StepReport mean = window_.Mean();
-  train_seconds_ += mean.seconds;
-  const double mfu = peak_flops_ > 0 ? window_.flops / mean.seconds / peak_flops_ : 0;
-  const double per_step = train_seconds_ / static_cast<double>(step_ - first_step_);
-  const auto rate = static_cast<long long>(
-      static_cast<double>(mean.source_tokens + mean.target_tokens) / mean.seconds);
-  LogInfo(absl::StrFormat("%s  step %d/%d  loss %.4f  %s tokens/s  MFU %.0f %%  lr %.3g  ETA %s",
-                          config_.stage, step_, config_.steps, mean.loss, FormatCount(rate),
-                          100 * mfu, mean.learning_rate,
-                          FormatDuration(per_step * static_cast<double>(config_.steps - step_))));
-  REGROUP_RETURN_IF_ERROR(metrics_->LogStep(step_, mean, mfu));
+  const StepView view = View();
+  ProgressIsShown() ? LogToFile(LogLine(view)) : LogInfo(LogLine(view));
+  REGROUP_RETURN_IF_ERROR(metrics_->LogStep(view));
   window_ = Window{};
   return absl::OkStatus();
 }
 
 absl::StatusOr<TrainResult> TrainerImpl::Run() {
+  const ProgressScope progress;
+  run_start_ = Clock::now();
+  first_step_ = step_;
   while (true) {
     absl::Status validated = ValidationDue() ? Validate() : absl::OkStatus();
     if (!validated.ok() && !IsStopped(validated)) return validated;
-    if (SaveDue() || (StopRequested() && saved_step_ != step_)) REGROUP_RETURN_IF_ERROR(Save());
+    if (SaveDue() || (StopRequested() && saved_step_ != step_)) REGROUP_RETURN_IF_ERROR(SaveHere());
     if (IsStopped(validated)) return validated;
-    if (step_ >= config_.steps) return Result();
+    if (AtEnd()) return Result();
     if (StopRequested()) return StoppedStatus();
     REGROUP_ASSIGN_OR_RETURN(const StepReport report, Step());
     window_.Add(report, step_flops_);
+    if (ProgressIsShown() && draw_clock_.Due()) ShowProgress(ProgressLine(View()));
     if (step_ % config_.log_every == 0 || step_ == config_.steps)
       REGROUP_RETURN_IF_ERROR(LogWindow());
   }
@@ -343,10 +499,17 @@ absl::StatusOr<TrainResult> TrainerImpl::Run() {
 TrainResult TrainerImpl::Result() const {
   TrainResult result;
   result.steps = step_;
-  result.best_step = best_step_;
+  for (const std::string& name : config_.keep_best) {
+    const std::optional<int64_t> best = BestStep(validations_, name);
+    if (best.has_value()) result.best[name] = *best;
+  }
   result.validations = validations_;
+  result.stopped_early = step_ < config_.steps;
+  result.skipped = std::ranges::count(ledger_, "skipped", &LedgerEntry::action);
   result.data_position = stream_->position();
-  result.folder = JoinPath(run_folder_, CheckpointName(best_step_.value_or(step_)));
+  const bool chosen = !config_.keep_best.empty() && result.best.contains(config_.keep_best.front());
+  result.folder = JoinPath(
+      run_folder_, CheckpointName(chosen ? result.best.at(config_.keep_best.front()) : step_));
   return result;
 }
 

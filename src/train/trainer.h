@@ -15,6 +15,7 @@
 #include "model/t5.h"
 #include "optim/optimizer.h"
 #include "text/tokenizer.h"
+#include "train/best.h"
 #include "train/train_config.h"
 #include "train/validator.h"
 
@@ -38,14 +39,27 @@ struct TrainStart {
   Json generation_config;      // of the source, copied into every checkpoint; may be null
   uint64_t data_position = 0;  // of the stream at step 0
   Json data_hint;
+  // Goes on from this one, whatever the run folder holds (replay).
+  std::optional<RunCheckpoint> checkpoint = {};
 };
 
 struct TrainResult {
   int64_t steps = 0;
-  std::optional<int64_t> best_step;
-  std::map<int64_t, std::map<std::string, double>> validations;  // step -> named numbers
+  std::map<std::string, int64_t> best;  // by each name of keep_best: its step
+  Validations validations;
+  bool stopped_early = false;
+  int64_t skipped = 0;         // windows of examples, as the ledger names them
   uint64_t data_position = 0;  // of the stream after the last step
-  std::string folder;          // checkpoint to go on with: best if keep_best is set, else the last
+  std::string folder;  // checkpoint to go on with: best by the first of keep_best, else the last
+};
+
+// A window of examples looked at without a step: what `replay` shows.
+struct WindowExam {
+  double loss = 0;  // mean per target token, z-loss included
+  double gradient_norm = 0;
+  std::vector<Example> examples;
+  std::vector<double> example_losses;            // per target token, in the order of examples
+  std::map<std::string, double> gradient_norms;  // by tensor
 };
 
 class Trainer {
@@ -57,8 +71,13 @@ class Trainer {
                                                          std::shared_ptr<const Tokenizer> tokenizer,
                                                          std::string run_folder);
   virtual ~Trainer() = default;
-  // One optimizer step.
+  // Steps taken so far.
+  virtual int64_t step() const = 0;
+  // One optimizer step. A window that the guard refuses is written to the ledger and passed over,
+  // or stops the training with a RunError, as the config says; no weight is touched by it.
   virtual absl::StatusOr<StepReport> Step() = 0;
+  // Loss and gradients of the window that begins at `position`, as the next step would have them.
+  virtual absl::StatusOr<WindowExam> Examine(uint64_t position) = 0;
   // To the last step: logs, validates, saves. After a signal: saves and returns StoppedStatus().
   virtual absl::StatusOr<TrainResult> Run() = 0;
 };

@@ -80,8 +80,7 @@ TEST_F(RunCheckpoints, ADamagedCheckpointIsSetAsideSoThatRetentionKeepsGoodOnes)
   EXPECT_EQ(Newest(), 10);
   EXPECT_TRUE(std::filesystem::exists(Path("step-00000020.damaged-1")));
   Save(15);
-  ASSERT_TRUE(
-      ApplyRetention(root_, Retention{.keep_last = 1, .keep_every = 0, .best_step = {}}).ok());
+  ASSERT_TRUE(ApplyRetention(root_, Retention{.keep_last = 1, .keep_every = 0, .best = {}}).ok());
   EXPECT_EQ(Newest(), 15);
   EXPECT_TRUE(std::filesystem::exists(Path("step-00000020.damaged-1"))) << "never deleted";
 }
@@ -144,7 +143,7 @@ TEST_F(RunCheckpoints, RetentionKeepsTheLastEveryKAndTheBest) {
   Retention retention;
   retention.keep_last = 2;
   retention.keep_every = 3;
-  retention.best_step = 1;
+  retention.best = {1};
   ASSERT_TRUE(ApplyRetention(root_, retention).ok());
   EXPECT_THAT(ListCheckpoints(root_), ElementsAre(1, 3, 6, 7));
 }

@@ -207,7 +207,7 @@ TEST_F(Pipeline, UptrainingInheritsAndGoesOnInTheSourcesSchedule) {
   EXPECT_EQ(up->after.batch.examples, 8);
   EXPECT_EQ(up->after.data.source_length, 64);
   EXPECT_THAT(up->evaluate_at, ElementsAre(0, 8, 20, 40));
-  EXPECT_EQ(up->validate->corpus, "held");
+  EXPECT_EQ(up->validate->corpus, std::vector<std::string>{"held"});
 }
 
 TEST_F(Pipeline, ASecondUptrainingCountsFromTheOriginalStepsAndGoesOnAfterTheFirst) {

@@ -67,7 +67,8 @@ TEST_F(Contract, EachValueArrivesInItsStruct) {
   EXPECT_EQ(recipe.Find("mqa")->As<ConvertStage>().convert.kv_heads, Json(1))
       << "the field's type, not text";
   EXPECT_DOUBLE_EQ(recipe.Find("gqa_up")->As<UptrainStage>().alpha, 0.05);
-  EXPECT_EQ(recipe.Find("gqa_titles")->As<FinetuneStage>().keep_best, "rouge1");
+  EXPECT_EQ(recipe.Find("gqa_titles")->As<FinetuneStage>().keep_best,
+            std::vector<std::string>{"rouge1"});
   EXPECT_THAT(recipe.Find("table")->As<CompareStage>().rows,
               ElementsAre("parent_scores", "gqa_scores", "mqa_scores"));
 }

@@ -1,0 +1,43 @@
+// Wording of training progress.
+#include "train/progress_line.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "core/log.h"
+#include "core/progress.h"
+
+namespace regroup {
+namespace {
+
+constexpr int kBarWidth = 20;
+
+std::string Rate(const StepReport& report) {
+  const auto tokens = static_cast<double>(report.source_tokens + report.target_tokens);
+  return FormatCount(static_cast<long long>(tokens / std::max(report.seconds, 1e-9)));
+}
+
+double WaitPercent(const StepReport& report) {
+  return 100 * report.data_wait_seconds / std::max(report.seconds, 1e-9);
+}
+
+}  // namespace
+
+std::string ProgressLine(const StepView& view) {
+  const double share = static_cast<double>(view.step) / static_cast<double>(view.steps);
+  return absl::StrFormat(
+      "%s  %s %3.0f %%  step %d/%d  loss %.4f  %s tokens/s  ETA %s  %s  data wait %.0f %%",
+      view.stage, ProgressBar(share, kBarWidth), 100 * share, view.step, view.steps,
+      view.report.loss, Rate(view.report), FormatDuration(view.eta_seconds),
+      FormatBytes(static_cast<double>(view.memory_bytes)), WaitPercent(view.report));
+}
+
+std::string LogLine(const StepView& view) {
+  return absl::StrFormat(
+      "%s  step %d/%d  loss %.4f  %s tokens/s  MFU %.0f %%  lr %.3g  %s  data wait %.0f %%  ETA %s",
+      view.stage, view.step, view.steps, view.report.loss, Rate(view.report), 100 * view.mfu,
+      view.report.learning_rate, FormatBytes(static_cast<double>(view.memory_bytes)),
+      WaitPercent(view.report), FormatDuration(view.eta_seconds));
+}
+
+}  // namespace regroup
