@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <system_error>
 
@@ -277,9 +278,21 @@ std::string HashBytes(std::string_view content) {
   return Hex(XXH3_128bits(content.data(), content.size()));
 }
 
+// Read, not mapped: the pages of a mapping would count as memory of this process.
 absl::StatusOr<std::string> HashFile(const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  return HashBytes({reinterpret_cast<const char*>(file->data()), file->size()});
+  if (FolderExists(path)) return UserError(path, "is a folder; a file was expected");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  std::vector<char> part(1 << 20);
+  while (in) {
+    in.read(part.data(), static_cast<std::streamsize>(part.size()));
+    XXH3_128bits_update(state.get(), part.data(), static_cast<size_t>(in.gcount()));
+  }
+  if (in.bad()) return RunError(path, "cannot read the file to its end");
+  return Hex(XXH3_128bits_digest(state.get()));
 }
 
 }  // namespace regroup

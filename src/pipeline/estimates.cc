@@ -1,10 +1,8 @@
 // Formulas of estimates.h.
 #include "pipeline/estimates.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-
 #include <algorithm>
+#include <bit>
 
 #include "formats/lines.h"
 #include "train/train_config.h"
@@ -12,27 +10,60 @@
 namespace regroup {
 namespace {
 
-// fp32 matrix products of one core, measured on a few servers: 80 to 110 GFLOP/s with AVX-512, 40
-// to 60 with AVX2.
-constexpr double kFlopsAvx512 = 85e9;
-constexpr double kFlopsOther = 45e9;
-constexpr double kTrainingShare = 0.5;         // of the peak, small models
 constexpr double kStepOverhead = 0.012;        // seconds per micro-batch outside matrix products
 constexpr int64_t kEncoderChunkTokens = 2048;  // decode/encoder.cc works on as many at a time
 constexpr double kDecodeStepOverhead = 3e-4;   // seconds per layer of one decoder step
+constexpr double kAllocatorSlack = 1.1;        // pages that freed tensors leave behind
 
-double Peak() {
-  const bool avx512 = at::get_cpu_capability() == "AVX512";
-  return (avx512 ? kFlopsAvx512 : kFlopsOther) * at::get_num_threads();
+int64_t BytesPerValue(const std::string& precision) { return precision == "bf16" ? 2 : 4; }
+
+double Sum(const std::vector<int64_t>& values) {
+  double sum = 0;
+  for (const int64_t value : values) sum += static_cast<double>(value);
+  return sum;
 }
 
-// Floats that a training step keeps for its backward pass.
-int64_t ActivationFloats(const T5Config& c, int64_t rows, int64_t s, int64_t t) {
-  const int64_t width = 6 * c.d_model + 4 * c.inner_width() + 4 * c.d_ff;
-  const int64_t linear = (s * c.num_layers + 2 * t * c.num_decoder_layers) * width;
-  const int64_t scores =
-      3 * c.num_heads * (s * s * c.num_layers + (t * t + s * t) * c.num_decoder_layers);
-  return rows * (linear + scores + 3 * t * c.vocab_size);
+// Values that the forward pass keeps for the backward pass of `rows` sequences, by the tensors that
+// model/forward.cc and ops/ save. Of each sublayer: its input, the norm's output, what its matrix
+// products read; of attention the probabilities; of the gated feed-forward four times its width.
+double SavedValues(const T5Config& c, double rows, double s, double t) {
+  const auto d = static_cast<double>(c.d_model), inner = static_cast<double>(c.inner_width()),
+             heads = static_cast<double>(c.num_heads), e = static_cast<double>(c.d_kv);
+  const double ff = static_cast<double>(c.d_ff) * (c.gated() ? 4 : 2);
+  const auto encoder = static_cast<double>(c.num_layers),
+             decoder = static_cast<double>(c.num_decoder_layers);
+  const double kv_encoder = 2 * e * Sum(c.kv_heads.encoder_self),
+               kv_decoder = 2 * e * Sum(c.kv_heads.decoder_self),
+               kv_cross = 2 * e * Sum(c.kv_heads.cross);
+  const double per_source = encoder * (4 * d + 2 * inner + ff) + kv_encoder + kv_cross + 3 * d;
+  const double per_target = decoder * (6 * d + 4 * inner + ff) + kv_decoder + 3 * d;
+  const double probabilities = heads * (encoder * s * s + decoder * (t * t + s * t));
+  return rows * (s * per_source + t * per_target + probabilities);
+}
+
+// Working memory of the backward pass of the widest layer: gradients beside what was saved.
+double WorkingValues(const T5Config& c, double rows, double s) {
+  const double attention = 3 * static_cast<double>(c.num_heads) * s * s;
+  const double feed_forward =
+      s * (4 * static_cast<double>(c.d_ff) + 3 * static_cast<double>(c.d_model));
+  return rows * std::max(attention, feed_forward);
+}
+
+// Weights that the forward pass copies and keeps: those that it stacks into one matrix (q, k, v; k,
+// v of cross-attention; the two halves of a gated feed-forward), with bf16 all of them but the
+// head.
+double CopiedWeights(const T5Config& c, const std::string& precision) {
+  const auto d = static_cast<double>(c.d_model), inner = static_cast<double>(c.inner_width());
+  const auto layers = static_cast<double>(c.num_layers + c.num_decoder_layers);
+  if (precision == "bf16") {
+    return static_cast<double>(CountParameters(c)) -
+           (c.tied_embeddings ? 1 : 2) * static_cast<double>(c.vocab_size) * d;
+  }
+  const double kv =
+      2 * static_cast<double>(c.d_kv) *
+      (Sum(c.kv_heads.encoder_self) + Sum(c.kv_heads.decoder_self) + Sum(c.kv_heads.cross));
+  const double feed_forward = c.gated() ? 2 * static_cast<double>(c.d_ff) : 0;
+  return d * (layers * (inner + feed_forward) + kv);
 }
 
 int64_t SlotBytes(const T5Config& config, const std::string& optimizer) {
@@ -42,14 +73,29 @@ int64_t SlotBytes(const T5Config& config, const std::string& optimizer) {
 
 }  // namespace
 
-int64_t BaseMemory() { return 350'000'000; }
+int64_t BaseMemory() { return 180'000'000; }
 
-int64_t TrainingMemory(const T5Config& config, const TrainingShape& shape,
-                       const std::string& optimizer) {
-  const int64_t copies =
-      shape.micro_batch < shape.examples ? 4 : 3;  // masters, gradients, an update; partial sums
-  return BaseMemory() + 4 * copies * CountParameters(config) + SlotBytes(config, optimizer) +
-         4 * ActivationFloats(config, shape.micro_batch, shape.source, shape.target);
+// The peak is at the start of the first backward pass of a step that has gradients already, or in
+// the optimizer, whose temporaries are a few copies of the largest tensor.
+int64_t TrainingMemory(const T5Config& config, const TrainingShape& shape) {
+  const auto parameters = static_cast<double>(CountParameters(config));
+  const auto head = 4.0 * static_cast<double>(config.vocab_size * config.d_model);
+  const auto rows = static_cast<double>(shape.micro_batch), s = static_cast<double>(shape.source),
+             t = static_cast<double>(shape.target);
+  const auto value = static_cast<double>(BytesPerValue(shape.precision));
+  const int64_t parts = (shape.examples + shape.micro_batch - 1) / shape.micro_batch;
+  // Sums of 1, 2, 4, ... parts wait for their like (parallel/gradient_tree.h).
+  const double waiting =
+      parts == 1 ? 0.0 : static_cast<double>(std::bit_width(static_cast<uint64_t>(parts - 1)));
+  const double activations =
+      value * (SavedValues(config, rows, s, t) + WorkingValues(config, rows, s) +
+               CopiedWeights(config, shape.precision)) +
+      2 * head;
+  const double gradients = 4 * parameters;
+  const double step =
+      std::max(activations + waiting * gradients, (waiting + 1) * gradients + 3 * head);
+  return BaseMemory() + SlotBytes(config, shape.optimizer) +
+         static_cast<int64_t>(4 * parameters + kAllocatorSlack * step);
 }
 
 int64_t DecodingMemory(const T5Config& config, int64_t rows, int64_t source, int64_t target) {
@@ -68,21 +114,30 @@ int64_t CheckpointBytes(const T5Config& config, const std::string& optimizer) {
   return 4 * CountParameters(config) + SlotBytes(config, optimizer) + 1'000'000;
 }
 
-double TrainingSeconds(const T5Config& config, const TrainingShape& shape, int64_t steps) {
+double TrainingSeconds(const T5Config& config, const TrainingShape& shape, int64_t steps,
+                       const Device& device) {
   const double flops = TrainStepFlops(config, shape.examples, shape.source, shape.target);
+  const double rate = device.Flops(shape.precision) * device.share;
   const double parts =
       static_cast<double>((shape.examples + shape.micro_batch - 1) / shape.micro_batch);
-  return static_cast<double>(steps) * (flops / (Peak() * kTrainingShare) + parts * kStepOverhead);
+  return static_cast<double>(steps) * (flops / rate + parts * kStepOverhead) /
+         static_cast<double>(device.count);
 }
 
-double DecodingSeconds(const T5Config& config, int64_t rows, int64_t source, int64_t target) {
-  const double encoder = TrainStepFlops(config, rows, source, 1) / 3 / (Peak() * kTrainingShare);
-  const double cache = static_cast<double>(
-      KvBytesPerPosition(config.kv_heads.cross, config.d_kv, 4) * source * rows);
+double DecodingSeconds(const T5Config& config, int64_t rows, int64_t source, int64_t target,
+                       const Device& device, const std::string& precision) {
+  const double encoder =
+      TrainStepFlops(config, rows, source, 1) / 3 / (device.Flops(precision) * device.share);
+  const int64_t bytes = BytesPerValue(precision);
+  const auto cache = static_cast<double>(
+      KvBytesPerPosition(config.kv_heads.cross, config.d_kv, bytes) * source * rows);
   const double batches = std::max(1.0, static_cast<double>(rows) / 64);
+  const auto weights =
+      static_cast<double>(bytes * CountParameters(config)) / 2;  // the decoder's half
   const double step =
-      static_cast<double>(config.num_decoder_layers) * kDecodeStepOverhead * batches + cache / 5e9;
-  return encoder + static_cast<double>(target) * step;
+      static_cast<double>(config.num_decoder_layers) * kDecodeStepOverhead * batches +
+      (cache + batches * weights) / device.bytes_per_second;
+  return (encoder + static_cast<double>(target) * step) / static_cast<double>(device.count);
 }
 
 int64_t CountLines(const std::string& path) {

@@ -12,10 +12,10 @@ namespace regroup {
 // Run folder: {"path", "kind": "run", "stages": [{"name", "kind", "state", "seconds", "model"}]};
 // folder of a stage: {"path", "kind": "stage", "name", "stage_kind", "state", "seconds", "model",
 // "files"};
-// file of weights (.safetensors, .bin): {"path", "kind": "tensors", "bytes", "tensors": [{"name", "shape", "dtype"}]};
-// tokenizer (folder or spiece.model): {"path", "kind": "tokenizer", "size", "sentinels",
-// "fingerprint"}; data file, read to its end: {"path", "kind": "data", "lines", "bytes",
-// "longest_line", "empty_lines", "broken_lines":
+// file of weights (.safetensors, .bin): {"path", "kind": "tensors", "bytes", "tensors": [{"name",
+// "shape", "dtype"}]}; tokenizer (folder or spiece.model): {"path", "kind": "tokenizer", "size",
+// "sentinels", "fingerprint"}; data file, read to its end: {"path", "kind": "data", "lines",
+// "bytes", "longest_line", "empty_lines", "broken_lines":
 // [{"line", "message"}], "keys": {name: rows}, "first"}. Anything else: UserError.
 absl::StatusOr<Json> InspectOther(const std::string& path);
 

@@ -127,7 +127,8 @@ int64_t Rounded(double steps) {
 int64_t StepsFor(const T5Config& config, int64_t source, int64_t target) {
   constexpr int64_t kTrial = 100;
   const double seconds =
-      TrainingSeconds(config, {kExamples, kMicroBatch, source, target}, kTrial) / kTrial;
+      TrainingSeconds(config, {kExamples, kMicroBatch, source, target}, kTrial, ThisMachine()) /
+      kTrial;
   return Rounded(std::clamp(kSecondsOfAStage / seconds, 20.0, 2000.0));
 }
 
@@ -199,7 +200,8 @@ std::string Hours(const Sizes& sizes, const SpanLengths& lengths, int64_t steps,
                   int64_t task_steps) {
   const auto count = static_cast<double>(sizes.variants.names.size());
   const auto seconds = [&](int64_t source, int64_t target, int64_t number) {
-    return TrainingSeconds(sizes.config, {kExamples, kMicroBatch, source, target}, number);
+    return TrainingSeconds(sizes.config, {kExamples, kMicroBatch, source, target}, number,
+                           ThisMachine());
   };
   return FormatDuration(count * seconds(lengths.source, lengths.target, steps) +
                         (count + 1) * seconds(kMostSource, kMostTarget, task_steps));

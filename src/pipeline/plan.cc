@@ -18,20 +18,22 @@
 #include "data/rows.h"
 #include "data/span_corruption.h"
 #include "formats/lines.h"
+#include "model/published_config.h"
 #include "pipeline/context.h"
 #include "pipeline/estimates.h"
 #include "pipeline/lineage.h"
 #include "recipe/reader.h"
-#include "report/table.h"
 
 namespace regroup {
 namespace {
 
 class Planner {
  public:
-  Planner(const Recipe& recipe, RecipePlan& plan) : recipe_(recipe), plan_(plan) {}
+  Planner(const Recipe& recipe, Device device, RecipePlan& plan)
+      : recipe_(recipe), device_(std::move(device)), plan_(plan) {}
 
   void Run() {
+    plan_.device = absl::StrCat(device_.name, " (rates ", device_.source, ")");
     CheckFiles();
     for (const Stage& stage : recipe_.stages) {
       StagePlan row;
@@ -40,6 +42,13 @@ class Planner {
       stage_ = &stage;
       std::visit([&](const auto& config) { Plan(config, row); }, stage.config);
       plan_.stages.push_back(std::move(row));
+    }
+    if (unknown_rows_) plan_.notes.push_back("a task's file that is not here counts as 1,000 rows");
+    NoteUnsetVariables();
+    NoteMemory();
+    if (device_.count > 1) {
+      plan_.notes.push_back(
+          "training runs on one device today; the times suppose that all share the work perfectly");
     }
   }
 
@@ -79,9 +88,61 @@ class Planner {
     if (paths.empty())
       plan_.problems.Add({PlaceOf(keys), "is an empty list; name at least one file"});
     for (const std::string& path : paths) {
+      if (IsUnset(path)) continue;
       const auto found = ExpandGlobs(PathList(path));
-      if (!found.ok()) plan_.problems.Add(PlaceOf(keys), found.status());
+      if (!found.ok()) Missing(PlaceOf(keys), found.status());
     }
+  }
+
+  // True: the path begins with a variable that is not set, which is said once for all paths.
+  bool IsUnset(const std::string& path) {
+    bool unset = false;
+    for (const std::string& part : PathList(path)) {
+      const std::optional<std::string> variable = UnsetVariable(part);
+      if (variable.has_value()) unset_[*variable].push_back(part);
+      unset = unset || variable.has_value();
+    }
+    return unset;
+  }
+
+  // A file that is not here: wrong on this machine, not known of another.
+  void Missing(const std::string& place, const absl::Status& status) {
+    if (device_.here) {
+      plan_.problems.Add(place, status);
+    } else {
+      plan_.notes.push_back(absl::StrCat("not here: ", std::string(status.message())));
+    }
+  }
+
+  void NoteUnsetVariables() {
+    for (const auto& [variable, paths] : unset_) {
+      const std::string message =
+          absl::StrCat("the environment variable ", variable, " is not set; ", paths.size(),
+                       " paths begin with it, the first is ", paths.front(), ". Give it: export ",
+                       variable, "=FOLDER");
+      if (device_.here) {
+        plan_.problems.Add({absl::StrCat("${", variable, "}"), message});
+      } else {
+        plan_.notes.push_back(message);
+      }
+    }
+  }
+
+  void NoteMemory() {
+    int64_t stages = 0;
+    const StagePlan* largest = nullptr;
+    for (const StagePlan& row : plan_.stages) {
+      if (static_cast<double>(row.peak_memory_bytes) <= device_.memory_bytes) continue;
+      ++stages;
+      if (largest == nullptr || row.peak_memory_bytes > largest->peak_memory_bytes) largest = &row;
+    }
+    if (largest == nullptr || device_.memory_bytes <= 0) return;
+    plan_.notes.push_back(absl::StrCat(stages, stages == 1 ? " stage needs" : " stages need",
+                                       " more memory than ", device_.count > 1 ? "one of " : "",
+                                       device_.name, " has (", FormatBytes(device_.memory_bytes),
+                                       "); the largest is ", largest->name, " with ",
+                                       FormatBytes(static_cast<double>(largest->peak_memory_bytes)),
+                                       "; a smaller batch.micro_batch takes less"));
   }
 
   void CheckFiles() {
@@ -127,11 +188,24 @@ class Planner {
     if (!status.ok()) plan_.problems.Add(PlaceOf({"tasks", task, key}), status);
   }
 
-  std::optional<T5Config> Source(const std::string& from) {
-    if (IsFolderReference(from)) {
-      const auto config = LoadHfConfig(from);
+  // A folder that is not here counts with its published shape, if its name is known.
+  std::optional<T5Config> FolderConfig(const std::string& folder) {
+    const bool unset = IsUnset(folder);
+    if (!unset && FolderExists(folder)) {
+      const auto config = LoadHfConfig(folder);
       return Good("from", config) ? std::optional(*config) : std::nullopt;
     }
+    const std::optional<T5Config> published = PublishedConfig(BaseName(folder));
+    if (!unset && (device_.here || !published.has_value())) {
+      Problem("from", LoadHfConfig(folder).status());
+    } else if (!unset) {
+      plan_.notes.push_back(absl::StrCat("not here: ", folder, "; its shape is the published one"));
+    }
+    return published;
+  }
+
+  std::optional<T5Config> Source(const std::string& from) {
+    if (IsFolderReference(from)) return FolderConfig(from);
     const auto found = configs_.find(from);
     return found != configs_.end() ? std::optional(found->second) : std::nullopt;
   }
@@ -145,15 +219,20 @@ class Planner {
   }
 
   void Training(const T5Config& config, const BatchConfig& batch, const OptimizerConfig& optimizer,
-                int64_t source, int64_t target, int64_t keep, StagePlan& row) {
+                const std::string& precision, int64_t source, int64_t target, int64_t keep,
+                StagePlan& row) {
     configs_[row.name] = config;
     Describe(config, row);
-    const TrainingShape shape{
-        batch.examples, batch.micro_batch > 0 ? batch.micro_batch : batch.examples, source, target};
+    const int64_t part = batch.micro_batch > 0 ? batch.micro_batch : batch.examples;
+    const TrainingShape shape{batch.examples, part, source, target, precision, optimizer.name};
     row.tokens = row.steps * batch.examples * target;
-    row.peak_memory_bytes = TrainingMemory(config, shape, optimizer.name);
+    row.peak_memory_bytes = TrainingMemory(config, shape);
     row.disk_bytes = keep * CheckpointBytes(config, optimizer.name);
-    row.seconds = TrainingSeconds(config, shape, row.steps);
+    row.seconds = TrainingSeconds(config, shape, row.steps, device_);
+  }
+
+  std::string Precision(const std::optional<std::string>& own) const {
+    return own.value_or(recipe_.head.precision);
   }
 
   // Of the source's own tokenizer, or of the recipe's.
@@ -176,8 +255,8 @@ class Planner {
     row.steps = stage.steps;
     const SpanLengths lengths = ComputeSpanLengths(
         stage.data.source_length, stage.data.noise_density, stage.data.mean_span_length);
-    Training(config, stage.batch, stage.optimizer, lengths.source, lengths.target,
-             stage.save.keep_last, row);
+    Training(config, stage.batch, stage.optimizer, Precision(stage.precision), lengths.source,
+             lengths.target, stage.save.keep_last, row);
   }
 
   void Plan(const ConvertStage& stage, StagePlan& row) {
@@ -207,8 +286,8 @@ class Planner {
     CheckData(now.data, SentinelsOf(stage.from));
     const SpanLengths lengths = ComputeSpanLengths(now.data.source_length, now.data.noise_density,
                                                    now.data.mean_span_length);
-    Training(*config, now.batch, resolved->optimizer, lengths.source, lengths.target,
-             stage.save.keep_last, row);
+    Training(*config, now.batch, resolved->optimizer, Precision(stage.precision), lengths.source,
+             lengths.target, stage.save.keep_last, row);
     CompareAlpha(stage.alpha, *resolved, row);
   }
 
@@ -231,8 +310,16 @@ class Planner {
     CheckRows(stage.task, "dev", entry.dev);
     row.steps = stage.steps;
     const TaskLengths& lengths = recipe_.task_files.at(stage.task).lengths;
-    Training(*config, stage.batch, stage.optimizer, lengths.source, lengths.target,
-             stage.save.keep_last + 1, row);
+    Training(*config, stage.batch, stage.optimizer, Precision(stage.precision), lengths.source,
+             lengths.target, stage.save.keep_last + 1, row);
+  }
+
+  // Rows of a task's file; a number to reckon with where it is not here.
+  int64_t RowsOf(const std::string& path) {
+    constexpr int64_t kUnknown = 1000;
+    const int64_t rows = CountLines(PathList(path)[0]);
+    unknown_rows_ = unknown_rows_ || rows == 0;
+    return rows > 0 ? rows : kUnknown;
   }
 
   void Plan(const EvaluateStage& stage, StagePlan& row) {
@@ -243,12 +330,13 @@ class Planner {
     const TaskEntry& entry = recipe_.head.tasks.at(stage.task);
     const std::string& path = stage.split == "dev" ? entry.dev : entry.test;
     CheckRows(stage.task, stage.split.c_str(), path);
-    const int64_t rows = CountLines(PathList(path)[0]);
+    const int64_t rows = RowsOf(path);
     const int64_t beams = stage.beams.value_or(task.decode.beams.value_or(1));
     row.peak_memory_bytes = DecodingMemory(
         *config, task.decode.batch_tokens / std::max<int64_t>(1, task.lengths.source),
         task.lengths.source, beams * task.lengths.target);
-    row.seconds = DecodingSeconds(*config, rows, task.lengths.source, task.lengths.target);
+    row.seconds = DecodingSeconds(*config, rows, task.lengths.source, task.lengths.target, device_,
+                                  stage.precision.value_or("fp32"));
     row.disk_bytes = rows * 500;
   }
 
@@ -268,7 +356,8 @@ class Planner {
       row.peak_memory_bytes = std::max(
           row.peak_memory_bytes, DecodingMemory(*config, stage.batch, stage.source, stage.target));
       row.seconds += static_cast<double>(stage.repeats + 1) *
-                     DecodingSeconds(*config, stage.batch, stage.source, stage.target);
+                     DecodingSeconds(*config, stage.batch, stage.source, stage.target, device_,
+                                     stage.precision.value_or("fp32"));
     }
     row.disk_bytes = 4096;
   }
@@ -279,8 +368,11 @@ class Planner {
   }
 
   const Recipe& recipe_;
+  const Device device_;
   RecipePlan& plan_;
+  std::map<std::string, std::vector<std::string>> unset_;  // variable -> paths that begin with it
   const Stage* stage_ = nullptr;
+  bool unknown_rows_ = false;
   int64_t tokenizer_size_ = 32100;
   int64_t sentinels_ = 100;
   std::map<std::string, T5Config> configs_;
@@ -289,51 +381,10 @@ class Planner {
 
 }  // namespace
 
-RecipePlan PlanRecipe(const Recipe& recipe) {
+RecipePlan PlanRecipe(const Recipe& recipe, const std::optional<Device>& device) {
   RecipePlan plan;
-  Planner(recipe, plan).Run();
+  Planner(recipe, device.value_or(ThisMachine()), plan).Run();
   return plan;
-}
-
-Json PlanToJson(const RecipePlan& plan) {
-  Json json = {{"stages", Json::array()}, {"problems", plan.problems.ToJson()}};
-  for (const StagePlan& row : plan.stages) {
-    json["stages"].push_back({{"name", row.name},
-                              {"kind", row.kind},
-                              {"parameters", row.parameters},
-                              {"steps", row.steps},
-                              {"tokens", row.tokens},
-                              {"kv_bytes_per_position",
-                               {{"decoder_self", row.kv_decoder_self}, {"cross", row.kv_cross}}},
-                              {"peak_memory_bytes", row.peak_memory_bytes},
-                              {"disk_bytes", row.disk_bytes},
-                              {"seconds", row.seconds}});
-  }
-  return json;
-}
-
-std::string PlanToText(const RecipePlan& plan) {
-  TextTable table{{"stage", "kind", "parameters", "K/V per position", "steps", "target tokens",
-                   "memory", "disk", "time"},
-                  {}};
-  double seconds = 0, disk = 0, memory = 0;
-  const auto count = [](int64_t n) { return n == 0 ? std::string("-") : FormatCount(n); };
-  for (const StagePlan& row : plan.stages) {
-    const int64_t kv = row.kv_decoder_self + row.kv_cross;
-    table.rows.push_back(
-        {row.name, row.kind, count(row.parameters),
-         kv == 0 ? "-" : absl::StrCat(FormatCount(kv), " B"), count(row.steps), count(row.tokens),
-         FormatBytes(static_cast<double>(row.peak_memory_bytes)),
-         FormatBytes(static_cast<double>(row.disk_bytes)), FormatDuration(row.seconds)});
-    seconds += row.seconds;
-    disk += static_cast<double>(row.disk_bytes);
-    memory = std::max(memory, static_cast<double>(row.peak_memory_bytes));
-  }
-  std::string text = FormatTable(table);
-  absl::StrAppend(&text, "\nin all about ", FormatDuration(seconds), ", ", FormatBytes(disk),
-                  " of disk, at most ", FormatBytes(memory), " of memory (estimates)\n");
-  for (const std::string& note : plan.notes) absl::StrAppend(&text, "note: ", note, "\n");
-  return text;
 }
 
 }  // namespace regroup

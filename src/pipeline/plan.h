@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.h"
+#include "pipeline/device.h"
 #include "recipe/recipe.h"
 
 namespace regroup {
@@ -23,12 +25,15 @@ struct StagePlan {
 };
 
 struct RecipePlan {
+  std::string device;  // whose memory and time: its name and where its rates come from
   std::vector<StagePlan> stages;
   std::vector<std::string> notes;  // worth knowing, not wrong
   Problems problems;
 };
 
-RecipePlan PlanRecipe(const Recipe& recipe);
+// For `device`, default this machine. Of a device that is elsewhere, files that are not here are
+// notes and not problems; a published checkpoint's shape is known by its name.
+RecipePlan PlanRecipe(const Recipe& recipe, const std::optional<Device>& device = {});
 
 Json PlanToJson(const RecipePlan& plan);         // contract's keys
 std::string PlanToText(const RecipePlan& plan);  // a table, totals, notes; problems apart

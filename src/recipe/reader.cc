@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -40,7 +41,30 @@ std::string RangeText(const Field& field) {
                       FormatLimit(field.maximum));
 }
 
+// `path` with a variable of the environment at its beginning ("${REGROUP_DATA}/c4") replaced; as it
+// stands where that is not set.
+std::string WithVariable(const std::string& path) {
+  const size_t end = path.find('}');
+  if (!path.starts_with("${") || end == std::string::npos) return path;
+  const char* value = std::getenv(path.substr(2, end - 2).c_str());
+  return value == nullptr || *value == '\0' ? path : value + path.substr(end + 1);
+}
+
+// Relative to the recipe's folder. A path whose variable is not set stays as it is: who opens it
+// says so (UnsetVariable).
+std::string AbsolutePath(const std::string& path, const std::string& folder) {
+  const std::string whole = WithVariable(path);
+  if (UnsetVariable(whole).has_value()) return whole;
+  return std::filesystem::absolute(JoinPath(folder, whole)).lexically_normal().string();
+}
+
 }  // namespace
+
+std::optional<std::string> UnsetVariable(const std::string& path) {
+  const size_t end = path.find('}');
+  if (!path.starts_with("${") || end == std::string::npos) return std::nullopt;
+  return path.substr(2, end - 2);
+}
 
 std::string JoinKey(const std::string& section, const std::string& key) {
   return section.empty() ? key : absl::StrCat(section, ".", key);
@@ -103,10 +127,7 @@ bool ReadScalar(const Field& field, Node& node, const std::string& key_path, Pro
   const bool folder = field.is_stage_or_folder && node.text.find('/') != std::string::npos;
   if ((field.is_path || folder) && !node.text.empty()) {
     std::vector<std::string> paths = PathList(node.text);
-    for (std::string& path : paths) {
-      path =
-          std::filesystem::absolute(JoinPath(node.mark.Folder(), path)).lexically_normal().string();
-    }
+    for (std::string& path : paths) path = AbsolutePath(path, node.mark.Folder());
     node.text = absl::StrJoin(paths, ",");
     node.plain = false;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ std::string JoinKey(const std::string& section, const std::string& key);
 // A path value is one path, or several with commas (the two sides of a parallel corpus:
 // "a.en,a.de").
 std::vector<std::string> PathList(const std::string& text);
+
+// The variable of the environment that a path of a recipe begins with ("${REGROUP_DATA}/c4") and
+// that is not set; the reader replaces those that are.
+std::optional<std::string> UnsetVariable(const std::string& path);
 
 // Scalars. `field` gives limits; `key_path` is for the message. False: a problem was added.
 bool ReadScalar(const Field& field, Node& node, const std::string& key_path, Problems& problems,
