@@ -23,6 +23,8 @@ Command TokenizeDecodeCommand();
 Command RecipesListCommand();
 Command RecipesShowCommand();
 Command RecipesCopyCommand();
+Command ReportCommand();
+Command WatchCommand();
 Command DoctorCommand();
 Command DocsCommand();
 

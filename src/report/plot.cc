@@ -1,0 +1,285 @@
+// SVG of lines, points and bars. Sizes are in the picture's own units, which the page shows at about
+// one pixel each, so that text stays readable on a phone.
+#include "report/plot.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "report/plot_scale.h"
+#include "report/printable.h"
+
+namespace regroup {
+namespace {
+
+constexpr double kWidth = 360, kHeight = 230;
+constexpr double kLeft = 46, kTop = 22, kBottom = 38, kRight = 12;
+constexpr double kCharacter = 6.4, kLineHeight = 13;  // of the label font
+constexpr size_t kMostLabelColumns = 15, kMostLabels = 6;
+constexpr size_t kColumns = 300;  // of pixels that a line can use
+
+std::string Style(int style, int dash) {
+  return absl::StrCat("s", style % kPlotStyles, " d", dash % 4);
+}
+
+std::string Text(double x, double y, const char* classes, const std::string& text) {
+  return absl::StrFormat("<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">%s</text>\n", x, y, classes,
+                         EscapeHtml(text));
+}
+
+// A mark for each style, so that points differ without their colour.
+std::string MarkPath(double x, double y, int style) {
+  switch (style % kPlotStyles) {
+    case 0:
+      return absl::StrFormat("M%.1f %.1fa4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", x - 4, y);
+    case 1:
+      return absl::StrFormat("M%.1f %.1fh7v7h-7z", x - 3.5, y - 3.5);
+    case 2:
+      return absl::StrFormat("M%.1f %.1fl4.5 8h-9z", x, y - 5);
+    case 3:
+      return absl::StrFormat("M%.1f %.1fl4.5 4.5l-4.5 4.5l-4.5 -4.5z", x, y - 4.5);
+    case 4:
+      return absl::StrFormat("M%.1f %.1fl4.5 -8h-9z", x, y + 5);
+    case 5:
+      return absl::StrFormat("M%.1f %.1fh8v3h-8z", x - 4, y - 1.5);
+    case 6:
+      return absl::StrFormat("M%.1f %.1fh3v8h-3z", x - 1.5, y - 4);
+    default:
+      return absl::StrFormat("M%.1f %.1fl8 4l-8 4z", x - 3, y - 4);
+  }
+}
+
+// A label beside the end of a line, or beside a point.
+struct Label {
+  double x = 0, y = 0;
+  int style = 0;
+  std::string text;
+};
+
+// Moves labels down until none covers another, then up where they left the picture.
+void Spread(std::vector<Label>& labels) {
+  std::stable_sort(labels.begin(), labels.end(),
+                   [](const Label& a, const Label& b) { return a.y < b.y; });
+  for (size_t i = 1; i < labels.size(); ++i)
+    labels[i].y = std::max(labels[i].y, labels[i - 1].y + kLineHeight);
+  double lowest = kHeight - kBottom + 4;
+  for (size_t i = labels.size(); i-- > 0; lowest = labels[i].y - kLineHeight)
+    labels[i].y = std::min(labels[i].y, lowest);
+}
+
+class LinePicture {
+ public:
+  explicit LinePicture(const LinePlot& plot) : plot_(plot) {
+    std::vector<double> x, y;
+    for (const Series& series : plot.series) {
+      for (size_t i = 0; i < series.x.size(); ++i) {
+        if (!Shown(series.x[i], series.y[i])) continue;
+        x.push_back(series.x[i]);
+        y.push_back(Y(series.y[i]));
+      }
+    }
+    any_ = !x.empty();
+    if (plot.x_from_zero) x.push_back(0);
+    const bool points_only = std::none_of(plot.series.begin(), plot.series.end(),
+                                          [](const Series& series) { return series.line; });
+    x_ = RangeOf(x, points_only ? 0.08 : 0.02);
+    if (plot.x_from_zero) x_.low = points_only ? 0 : std::min(0.0, x_.low);
+    y_ = RangeOf(y, points_only ? 0.12 : 0.05);
+    direct_ = LabelsFit();
+    right_ = kRight + (direct_ && !points_only ? LabelWidth() + 4 : 0);
+  }
+
+  bool any() const { return any_; }
+  bool needs_legend() const { return !direct_; }
+
+  std::string Draw() {
+    std::string svg = Axes();
+    for (const Series& series : plot_.series) svg += DrawSeries(series);
+    return svg + Labels();
+  }
+
+ private:
+  bool Shown(double x, double y) const {
+    return std::isfinite(x) && std::isfinite(y) && (!plot_.y_log || y > 0);
+  }
+  double Y(double y) const { return plot_.y_log ? std::log10(y) : y; }
+  double AtX(double x) const { return kLeft + (kWidth - kLeft - right_) * x_.Share(x); }
+  double AtY(double y) const {
+    return kHeight - kBottom - (kHeight - kBottom - kTop) * y_.Share(Y(y));
+  }
+
+  bool LabelsFit() const {
+    size_t count = 0, longest = 0;
+    for (const Series& series : plot_.series) {
+      if (series.faint) continue;
+      ++count;
+      longest = std::max(longest, CharacterCount(series.label));
+    }
+    return count <= kMostLabels && longest <= kMostLabelColumns;
+  }
+  double LabelWidth() const {
+    size_t longest = 0;
+    for (const Series& series : plot_.series) {
+      if (!series.faint) longest = std::max(longest, CharacterCount(series.label));
+    }
+    return kCharacter * static_cast<double>(longest);
+  }
+
+  std::string Axes() const {
+    std::string svg;
+    const double bottom = kHeight - kBottom, end = kWidth - right_;
+    const std::vector<double> y_ticks =
+        plot_.y_log ? LogTicks(std::pow(10, y_.low), std::pow(10, y_.high))
+                    : NiceTicks(y_.low, y_.high, 5);
+    for (size_t i = 0; i < y_ticks.size(); ++i) {
+      const double y = AtY(y_ticks[i]);
+      const double step = plot_.y_log || y_ticks.size() < 2 ? y_ticks[i] : y_ticks[1] - y_ticks[0];
+      absl::StrAppendFormat(&svg, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft, y, end);
+      svg += Text(kLeft - 5, y + 4, "tick e", TickText(y_ticks[i], std::fabs(step)));
+    }
+    const double scale = plot_.x_percent ? 100 : 1;
+    const std::vector<double> x_ticks = NiceTicks(x_.low * scale, x_.high * scale, 5);
+    for (const double tick : x_ticks) {
+      const double x = AtX(tick / scale);
+      const double step = x_ticks.size() < 2 ? std::fabs(tick) : x_ticks[1] - x_ticks[0];
+      absl::StrAppendFormat(&svg, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>\n", x, bottom);
+      svg += Text(x, bottom + 16, "tick m",
+                  TickText(tick, step) + (plot_.x_percent ? "\xC2\xA0%" : ""));
+    }
+    absl::StrAppendFormat(&svg, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft, bottom, end);
+    svg += Text((kLeft + end) / 2, kHeight - 5, "name m", plot_.x_title);
+    return svg + Text(2, 11, "name", plot_.y_title);
+  }
+
+  std::string DrawSeries(const Series& series) const {
+    std::string svg;
+    if (series.line) {
+      const std::string path = Path(Thin({series.x, series.y}, kColumns));
+      if (!path.empty()) {
+        absl::StrAppend(&svg, "<path class=\"line ", Style(series.style, series.dash),
+                        series.faint ? " faint" : "", "\" d=\"", path, "\"/>\n");
+      }
+    }
+    for (size_t i = 0; series.marks && i < series.x.size(); ++i) {
+      if (!Shown(series.x[i], series.y[i])) continue;
+      absl::StrAppend(&svg, "<path class=\"mark ", Style(series.style, 0), "\" d=\"",
+                      MarkPath(AtX(series.x[i]), AtY(series.y[i]), series.style), "\"><title>",
+                      PointTitle(series, i), "</title></path>\n");
+    }
+    return svg;
+  }
+
+  std::string PointTitle(const Series& series, size_t i) const {
+    return EscapeHtml(absl::StrFormat("%s: %s %.6g%s, %s %.6g", series.label, plot_.x_title,
+                                      series.x[i] * (plot_.x_percent ? 100 : 1),
+                                      plot_.x_percent ? " %" : "", plot_.y_title, series.y[i]));
+  }
+
+  // A lone point between gaps becomes a dot: a line of no length with round ends.
+  std::string Path(const Points& points) const {
+    std::string path;
+    bool drawing = false;
+    for (size_t i = 0; i < points.x.size(); ++i) {
+      const bool shown = Shown(points.x[i], points.y[i]);
+      if (shown) {
+        absl::StrAppendFormat(&path, "%s%.1f %.1f", drawing ? "L" : "M", AtX(points.x[i]),
+                              AtY(points.y[i]));
+        const bool alone = !drawing && (i + 1 == points.x.size() ||
+                                        !Shown(points.x[i + 1], points.y[i + 1]));
+        if (alone) path += "h0";
+      }
+      drawing = shown;
+    }
+    return path;
+  }
+
+  // Beside the last point that is shown.
+  std::string Labels() const {
+    if (!direct_) return "";
+    std::vector<Label> labels;
+    for (const Series& series : plot_.series) {
+      for (size_t i = series.faint ? 0 : series.x.size(); i-- > 0;) {
+        if (!Shown(series.x[i], series.y[i])) continue;
+        const double x = series.line ? kWidth - right_ : AtX(series.x[i]);
+        labels.push_back({x + 7, AtY(series.y[i]) + 4, series.style, series.label});
+        break;
+      }
+    }
+    Spread(labels);
+    std::string svg;
+    for (const Label& label : labels) {
+      const double width = kCharacter * static_cast<double>(CharacterCount(label.text));
+      const bool left = label.x + width > kWidth;
+      svg += Text(left ? label.x - 15 : label.x, label.y,
+                  absl::StrCat("label t", label.style % kPlotStyles, left ? " e" : "").c_str(),
+                  label.text);
+    }
+    return svg;
+  }
+
+  const LinePlot& plot_;
+  Range x_, y_;
+  bool any_ = false, direct_ = false;
+  double right_ = kRight;
+};
+
+std::string Picture(const std::string& title, const std::string& description, double height,
+                    const std::string& content) {
+  return absl::StrFormat(
+      "<svg role=\"img\" viewBox=\"0 0 %g %g\" aria-label=\"%s\">\n<title>%s</title>\n"
+      "<desc>%s</desc>\n%s</svg>\n",
+      kWidth, height, EscapeHtml(title), EscapeHtml(title), EscapeHtml(description), content);
+}
+
+std::string Figure(const std::string& title, const std::string& content) {
+  return absl::StrCat("<figure>\n<figcaption>", EscapeHtml(title), "</figcaption>\n", content,
+                      "</figure>\n");
+}
+
+std::string Legend(const LinePlot& plot) {
+  std::string html = "<ul class=\"legend\">\n";
+  for (const Series& series : plot.series) {
+    if (series.faint) continue;
+    absl::StrAppend(&html, "<li><svg class=\"key\" viewBox=\"0 0 30 12\" aria-hidden=\"true\">");
+    if (series.line)
+      absl::StrAppend(&html, "<path class=\"line ", Style(series.style, series.dash),
+                      "\" d=\"M1 6H29\"/>");
+    if (series.marks || series.dash > 0)
+      absl::StrAppend(&html, "<path class=\"mark ", Style(series.style, 0), "\" d=\"",
+                      MarkPath(15, 6, series.style), "\"/>");
+    absl::StrAppend(&html, "</svg>", EscapeHtml(series.label), "</li>\n");
+  }
+  return html + "</ul>\n";
+}
+
+}  // namespace
+
+std::string LinePlotFigure(const LinePlot& plot) {
+  LinePicture picture(plot);
+  if (!picture.any()) return Figure(plot.title, "<p class=\"none\">No data.</p>\n");
+  return Figure(plot.title, absl::StrCat(Picture(plot.title, plot.description, kHeight,
+                                                 picture.Draw()),
+                                         picture.needs_legend() ? Legend(plot) : ""));
+}
+
+std::string BarPlotFigure(const BarPlot& plot) {
+  if (plot.bars.empty()) return Figure(plot.title, "<p class=\"none\">No data.</p>\n");
+  double longest = 0;
+  for (const Bar& bar : plot.bars) longest = std::max(longest, bar.value);
+  std::string svg;
+  constexpr double kRow = 36, kThick = 14;
+  for (size_t i = 0; i < plot.bars.size(); ++i) {
+    const Bar& bar = plot.bars[i];
+    const double top = kRow * static_cast<double>(i);
+    const double width = longest > 0 ? (kWidth - 80) * bar.value / longest : 0;
+    svg += Text(0, top + 12, absl::StrCat("label t", bar.style % kPlotStyles).c_str(), bar.label);
+    absl::StrAppendFormat(&svg, "<path class=\"bar s%d\" d=\"M0 %.1fh%.1fv%.1fH0z\"/>\n",
+                          bar.style % kPlotStyles, top + 16, std::max(1.0, width), kThick);
+    svg += Text(std::max(1.0, width) + 6, top + 28, "tick", bar.shown);
+  }
+  return Figure(plot.title, Picture(plot.title, plot.description,
+                                    kRow * static_cast<double>(plot.bars.size()), svg));
+}
+
+}  // namespace regroup
