@@ -122,10 +122,10 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Command WatchCommand() {
-  return MakeCommand<Options>("watch", "shows a run as it goes, in a second terminal; Ctrl-C ends it",
-                              {"regroup watch runs/quickstart",
-                               "regroup watch runs/quickstart --once > now.txt"},
-                              {"run"}, Run);
+  return MakeCommand<Options>(
+      "watch", "shows a run as it goes, in a second terminal; Ctrl-C ends it",
+      {"regroup watch runs/quickstart", "regroup watch runs/quickstart --once > now.txt"}, {"run"},
+      Run);
 }
 
 }  // namespace regroup

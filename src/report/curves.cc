@@ -66,8 +66,7 @@ void Label(const ReportData& data, Group& group, ModelStyles& styles) {
   std::map<std::pair<std::string, int>, int> count;
   for (const Curve& curve : group.curves) ++count[{curve.label, curve.dash}];
   for (Curve& curve : group.curves) {
-    if (count[{curve.label, curve.dash}] > 1)
-      absl::StrAppend(&curve.label, " ", curve.stage->name);
+    if (count[{curve.label, curve.dash}] > 1) absl::StrAppend(&curve.label, " ", curve.stage->name);
     curve.style = styles.Of(curve.label);
     curve.label = data.Named(data.runs[static_cast<size_t>(curve.dash)], curve.label);
   }
@@ -90,21 +89,19 @@ std::string LossFigure(const Group& group) {
   plot.x_title = "step";
   plot.y_title = "loss, nats per token";
   std::vector<Series> smooth;
-  bool smoothed = false;
   for (const Curve& curve : group.curves) {
     const Points raw = PointsOf(*curve.stage, [](const LoggedStep& step) { return step.loss; });
     constexpr size_t kEnoughToSmooth = 20;
     const bool enough = raw.y.size() >= kEnoughToSmooth;
-    const double window = static_cast<double>(raw.y.size()) / 20;
-    smoothed = smoothed || enough;
-    if (enough) plot.series.push_back({"", raw.x, raw.y, curve.style, curve.dash, true, false, true});
+    const size_t window = raw.y.size() / 10;
+    if (enough)
+      plot.series.push_back({"", raw.x, raw.y, curve.style, curve.dash, true, false, true});
     smooth.push_back({curve.label, raw.x, enough ? Smooth(raw.y, window) : raw.y, curve.style,
                       curve.dash, true, raw.y.size() < 10});
   }
   plot.series.insert(plot.series.end(), smooth.begin(), smooth.end());
-  if (smoothed) plot.title += " (thin: as logged, thick: running mean over a twentieth of the lines)";
-  plot.description = absl::StrCat("Training loss against optimizer steps of ",
-                                  group.curves.size(), " stages.");
+  plot.description =
+      absl::StrCat("Training loss against optimizer steps of ", group.curves.size(), " stages.");
   return LinePlotFigure(plot);
 }
 
@@ -149,6 +146,31 @@ std::string StepFigure(const Group& group, const std::string& title, const std::
   return LinePlotFigure(plot);
 }
 
+std::vector<std::string> StepFigures(const Group& group) {
+  return {StepFigure(group, "learning rate", "learning rate",
+                     [](const LoggedStep& step) { return step.learning_rate; }),
+          StepFigure(group, "gradient norm", "norm before clipping",
+                     [](const LoggedStep& step) { return step.gradient_norm; }),
+          StepFigure(group, "speed", "tokens per second",
+                     [](const LoggedStep& step) { return step.tokens_per_second; })};
+}
+
+std::set<std::string> ValidationNames(const Group& group) {
+  std::set<std::string> names;
+  for (const Curve& curve : group.curves) {
+    for (const LoggedValidation& logged : curve.stage->log.validations) {
+      for (const auto& [name, value] : logged.values) names.insert(name);
+    }
+  }
+  return names;
+}
+
+// A task has many metrics: all but its first one and the loss are folded away.
+bool IsMinor(const Group& group, const std::string& name) {
+  const std::string headline = HeadlineMetric(*group.curves[0].stage);
+  return !headline.empty() && name != headline && name != "loss";
+}
+
 }  // namespace
 
 int ModelStyles::Of(const std::string& label) {
@@ -160,23 +182,11 @@ std::vector<CurveGroup> TrainingCurves(const ReportData& data, ModelStyles& styl
   std::vector<CurveGroup> made;
   for (Group& group : GroupsOf(data)) {
     Label(data, group, styles);
-    CurveGroup& figures = made.emplace_back(CurveGroup{group.title, {}, {}, {}});
-    figures.loss.push_back(LossFigure(group));
-    std::set<std::string> names;
-    for (const Curve& curve : group.curves) {
-      for (const LoggedValidation& logged : curve.stage->log.validations) {
-        for (const auto& [name, value] : logged.values) names.insert(name);
-      }
-    }
-    for (const std::string& name : names)
-      figures.validation.push_back(ValidationFigure(group, name));
-    figures.others = {
-        StepFigure(group, "learning rate", "learning rate",
-                   [](const LoggedStep& step) { return step.learning_rate; }),
-        StepFigure(group, "gradient norm", "norm before clipping",
-                   [](const LoggedStep& step) { return step.gradient_norm; }),
-        StepFigure(group, "speed", "tokens per second",
-                   [](const LoggedStep& step) { return step.tokens_per_second; })};
+    CurveGroup& figures = made.emplace_back(CurveGroup{group.title, {LossFigure(group)}, {}});
+    for (const std::string& name : ValidationNames(group))
+      (IsMinor(group, name) ? figures.others : figures.figures)
+          .push_back(ValidationFigure(group, name));
+    for (std::string& figure : StepFigures(group)) figures.others.push_back(std::move(figure));
   }
   return made;
 }

@@ -68,7 +68,9 @@ std::string RowHtml(const DataTable& table, size_t row) {
 
 }  // namespace
 
-Cell Cell::Of(const std::string& text) { return {text.empty() ? Json() : Json(ToUtf8(text)), text}; }
+Cell Cell::Of(const std::string& text) {
+  return {text.empty() ? Json() : Json(ToUtf8(text)), text};
+}
 
 Cell Cell::Of(int64_t count) { return {count, FormatCount(count)}; }
 
@@ -109,13 +111,12 @@ Cell Cell::Interval(double low, double high, int digits) {
 std::string TableHtml(const DataTable& table) {
   std::string html = absl::StrCat("<div class=\"table\" id=\"", table.id,
                                   "\" tabindex=\"0\" role=\"region\" aria-label=\"Table ", table.id,
-                                  "\">\n<table>\n<caption>", EscapeHtml(table.caption),
-                                  "</caption>\n<thead><tr>");
+                                  "\">\n<table>\n<caption><span>", EscapeHtml(table.caption),
+                                  "</span></caption>\n<thead><tr>");
   for (const Column& column : table.columns) {
     if (column.kind == Kind::kFilesOnly) continue;
-    absl::StrAppend(&html, "<th scope=\"col\"",
-                    column.kind == Kind::kText ? ">" : " class=\"n\">", EscapeHtml(column.title),
-                    "</th>");
+    absl::StrAppend(&html, "<th scope=\"col\"", column.kind == Kind::kText ? ">" : " class=\"n\">",
+                    EscapeHtml(column.title), "</th>");
   }
   html += "</tr></thead>\n<tbody>\n";
   for (size_t row = 0; row < table.rows.size(); ++row) html += RowHtml(table, row);

@@ -15,20 +15,25 @@ struct Cell {
   std::string shown;
 
   static Cell Of(const std::string& text);
-  static Cell Of(int64_t count);                 // 1,234
-  static Cell Of(double number, int digits);     // unknown where it is not finite
-  static Cell Count(double count);               // the same of what may be unknown
-  static Cell Percent(double share);             // 2.5 %
-  static Cell Ratio(double ratio);               // 1.40 with a times sign
-  static Cell Bytes(double bytes);               // 84 MB
-  static Cell Seconds(double seconds);           // 4:05
+  static Cell Of(int64_t count);                              // 1,234
+  static Cell Of(double number, int digits);                  // unknown where it is not finite
+  static Cell Count(double count);                            // the same of what may be unknown
+  static Cell Percent(double share);                          // 2.5 %
+  static Cell Ratio(double ratio);                            // 1.40 with a times sign
+  static Cell Bytes(double bytes);                            // 84 MB
+  static Cell Seconds(double seconds);                        // 4:05
   static Cell Interval(double low, double high, int digits);  // an array of two
 };
 
 struct Column {
   std::string key;    // in CSV and JSON; CSV splits an interval into key_low and key_high
   std::string title;  // in HTML
-  enum class Kind { kText, kNumber, kInterval, kFilesOnly } kind = Kind::kText;  // kFilesOnly: not in HTML
+  enum class Kind {
+    kText,
+    kNumber,
+    kInterval,
+    kFilesOnly
+  } kind = Kind::kText;  // kFilesOnly: not in HTML
 };
 
 struct DataTable {

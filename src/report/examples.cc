@@ -23,8 +23,9 @@ struct Prediction {
 };
 
 std::string Bounded(const std::string& text) {
-  return text.size() <= kMostTextBytes ? text
-                                       : absl::StrCat(ToUtf8(text.substr(0, kMostTextBytes)), " [...]");
+  return text.size() <= kMostTextBytes
+             ? text
+             : absl::StrCat(ToUtf8(text.substr(0, kMostTextBytes)), " [...]");
 }
 
 Prediction PredictionOf(const std::string& text) {
@@ -36,7 +37,8 @@ Prediction PredictionOf(const std::string& text) {
   prediction.output = Bounded(TextOf(line, "output"));
   const Json& references = FieldOf(line, "references");
   for (const Json& reference : references.is_array() ? references : Json::array()) {
-    if (reference.is_string()) prediction.references.push_back(Bounded(reference.get<std::string>()));
+    if (reference.is_string())
+      prediction.references.push_back(Bounded(reference.get<std::string>()));
   }
   prediction.readable = FieldOf(line, "output").is_string();
   return prediction;
@@ -107,9 +109,8 @@ std::vector<ExampleRow> Choose(std::vector<ExampleRow> rows) {
   if (rows.size() <= kExamples) return rows;
   std::vector<size_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return rows[a].disagreement > rows[b].disagreement;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return rows[a].disagreement > rows[b].disagreement; });
   std::set<size_t> chosen;
   for (size_t i = 0; i < kExamples / 2 && rows[order[i]].disagreement > 0; ++i) {
     chosen.insert(order[i]);

@@ -9,12 +9,12 @@
 namespace regroup {
 
 struct ExampleRow {
-  std::string id;                        // as the predictions have it
-  std::string source;                    // "" where the run did not record it
-  std::vector<std::string> references;   // as far as the first model's file has them
-  std::vector<std::string> outputs;      // one per model of the set, in its order
-  double disagreement = 0;               // 1 - mean word overlap of the outputs, pair by pair
-  bool chosen_by_disagreement = false;   // else by its place in the file
+  std::string id;                       // as the predictions have it
+  std::string source;                   // "" where the run did not record it
+  std::vector<std::string> references;  // as far as the first model's file has them
+  std::vector<std::string> outputs;     // one per model of the set, in its order
+  double disagreement = 0;              // 1 - mean word overlap of the outputs, pair by pair
+  bool chosen_by_disagreement = false;  // else by its place in the file
 };
 
 struct ExampleSet {
@@ -31,11 +31,12 @@ struct ExampleSource {
   std::string place;        // for notes
 };
 
-inline constexpr size_t kExamples = 8;         // per task: half by disagreement, half spread out
+inline constexpr size_t kExamples = 8;            // per task: half by disagreement, half spread out
 inline constexpr size_t kMostExampleRows = 5000;  // of a file are looked at
 
-// One set per task, in order of appearance. Rows are paired by their place in the files; files whose
-// references differ from the first one's are left out, as files that cannot be read, with a note.
+// One set per task, in order of appearance. Rows are paired by their place in the files; files
+// whose references differ from the first one's are left out, as files that cannot be read, with a
+// note.
 std::vector<ExampleSet> ChooseExamples(const std::vector<ExampleSource>& sources,
                                        std::vector<RunNote>& notes);
 

@@ -15,8 +15,8 @@ constexpr size_t kFoldAt = 400, kShownOfFolded = 160;  // characters
 // A long text is folded behind its beginning. `html` is its full form.
 std::string Folded(const std::string& text, const std::string& html) {
   if (CharacterCount(text) <= kFoldAt) return html;
-  return absl::StrCat("<details><summary>", EscapeHtml(Shorten(text, kShownOfFolded)),
-                      "</summary>", html, "</details>");
+  return absl::StrCat("<details><summary>", EscapeHtml(Shorten(text, kShownOfFolded)), "</summary>",
+                      html, "</details>");
 }
 
 std::string PlainText(const std::string& text, const std::string& if_empty) {
@@ -24,8 +24,8 @@ std::string PlainText(const std::string& text, const std::string& if_empty) {
   return Folded(ToUtf8(text), absl::StrCat("<span class=\"text\">", EscapeHtml(text), "</span>"));
 }
 
-// Words that the reference does not have are marked as insertions; where it has others, a caret says
-// which.
+// Words that the reference does not have are marked as insertions; where it has others, a caret
+// says which.
 std::string DiffHtml(const WordDiff& diff) {
   std::string html = "<span class=\"text\">";
   for (const DiffPart& part : diff.parts) {
@@ -61,8 +61,8 @@ std::string Verdict(const WordDiff& diff) {
 
 std::string Line(const std::string& name, const std::string& note, const std::string& html) {
   return absl::StrCat("<dt>", EscapeHtml(name),
-                      note.empty() ? "" : absl::StrCat(" <small>", note, "</small>"),
-                      "</dt>\n<dd>", html, "</dd>\n");
+                      note.empty() ? "" : absl::StrCat(" <small>", note, "</small>"), "</dt>\n<dd>",
+                      html, "</dd>\n");
 }
 
 std::string References(const std::vector<std::string>& references) {
@@ -79,12 +79,11 @@ std::string Card(const ExampleSet& set, const ExampleRow& row) {
   std::string html = absl::StrCat(
       "<article class=\"example\">\n<h4>Row ", EscapeHtml(row.id),
       row.chosen_by_disagreement ? " <small>among the largest disagreements</small>" : "",
-      "</h4>\n<dl>\n",
-      Line("Source", "", PlainText(row.source, "not recorded by this run")),
+      "</h4>\n<dl>\n", Line("Source", "", PlainText(row.source, "not recorded by this run")),
       Line("Reference", "", References(row.references)));
   for (size_t i = 0; i < row.outputs.size(); ++i) {
     const WordDiff diff = NearestDiff(row.references, row.outputs[i]);
-    const std::string shown = row.references.empty()  ? PlainText(row.outputs[i], "empty")
+    const std::string shown = row.references.empty()   ? PlainText(row.outputs[i], "empty")
                               : row.outputs[i].empty() ? PlainText("", "empty")
                                                        : Folded(row.outputs[i], DiffHtml(diff));
     html += Line(set.models[i], row.references.empty() ? "" : Verdict(diff), shown);

@@ -133,18 +133,6 @@ std::vector<std::string> Chosen(const RunRecord& run, const std::string& kind,
   return chosen;
 }
 
-// What keep_best calls a task's first metric (evaluate/task.h, DefaultKeepBest).
-std::string HeadlineMetric(const StageRecord& stage) {
-  const Json& metrics = FieldOf(FieldOf(stage.inputs, "task"), "metrics");
-  const Json& values = FieldOf(stage.result, "metrics");
-  const std::string first =
-      metrics.is_array() && !metrics.empty() && metrics[0].is_string() ? metrics[0] : "";
-  if (first == "rouge") return "rouge1";
-  if (first == "squad" || first == "trivia_qa") return "f1";
-  if (!first.empty()) return first;
-  return values.is_object() && !values.empty() ? values.begin().key() : "";
-}
-
 std::pair<double, double> IntervalOf(const Json& result, const std::string& key,
                                      const std::string& metric) {
   const Json& interval = FieldOf(FieldOf(result, key), metric);
@@ -213,9 +201,13 @@ class Gatherer {
     const std::string label = heads.label.empty() ? TextOf(row, "label") : heads.label;
     double parameters = NumberOf(row, "parameters");
     if (std::isnan(parameters)) parameters = ParametersOf(run_, stage);
-    found_.models.push_back({stage, label.empty() ? stage : label,
-                             heads.text.empty() ? TextOf(row, "kv_heads") : heads.text, parameters,
-                             NumberOf(row, "kv_bytes_per_position"), {}, {}});
+    found_.models.push_back({stage,
+                             label.empty() ? stage : label,
+                             heads.text.empty() ? TextOf(row, "kv_heads") : heads.text,
+                             parameters,
+                             NumberOf(row, "kv_bytes_per_position"),
+                             {},
+                             {}});
     return found_.models.back();
   }
 
@@ -260,8 +252,7 @@ class Gatherer {
   }
 
   static void AddValidations(const StageRecord& stage, RecoveryCurve& curve) {
-    const double original =
-        NumberOf(FieldOf(stage.inputs, "inherited"), "original_steps");
+    const double original = NumberOf(FieldOf(stage.inputs, "inherited"), "original_steps");
     for (const LoggedValidation& logged : stage.log.validations) {
       const auto loss = logged.values.find(kHeldOutLoss);
       if (loss == logged.values.end() || !(original > 0)) continue;
@@ -304,6 +295,18 @@ std::string BaseModel(const RunRecord& run, const std::string& name) {
 
 std::string HeadsLabel(const RunRecord& run, const std::string& stage) {
   return HeadsBehind(run, stage).label;
+}
+
+// As DefaultKeepBest of evaluate/task.h.
+std::string HeadlineMetric(const StageRecord& stage) {
+  const Json& metrics = FieldOf(FieldOf(stage.inputs, "task"), "metrics");
+  const Json& values = FieldOf(stage.result, "metrics");
+  const std::string first =
+      metrics.is_array() && !metrics.empty() && metrics[0].is_string() ? metrics[0] : "";
+  if (first == "rouge") return "rouge1";
+  if (first == "squad" || first == "trivia_qa") return "f1";
+  if (!first.empty()) return first;
+  return values.is_object() && !values.empty() ? values.begin().key() : "";
 }
 
 std::string TaskName(const TaskScore& score) {

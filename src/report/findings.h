@@ -1,5 +1,5 @@
-// What the stages of a run found, put together by model: quality, speed, recovery. Works on a run of
-// which only parts have finished. The report's tables and plots are made from this.
+// What the stages of a run found, put together by model: quality, speed, recovery. Works on a run
+// of which only parts have finished. The report's tables and plots are made from this.
 #pragma once
 
 #include <map>
@@ -13,9 +13,9 @@ namespace regroup {
 // Numbers that a run does not have are NaN.
 struct TaskScore {
   std::string task, split, metric;
-  double value, low, high;                             // against the references; 95 % interval
-  double shuffled, shuffled_low, shuffled_high;        // against the references of other rows
-  double loss;                                         // nats per target token
+  double value, low, high;                       // against the references; 95 % interval
+  double shuffled, shuffled_low, shuffled_high;  // against the references of other rows
+  double loss;                                   // nats per target token
   double rows, truncated_inputs, at_length_limit, empty_outputs;
   std::string stage;  // that evaluated
 };
@@ -63,6 +63,10 @@ std::string BaseModel(const RunRecord& run, const std::string& stage);
 
 // "MHA", "GQA-2", "MQA" of the model that a stage made, "" where nothing says it.
 std::string HeadsLabel(const RunRecord& run, const std::string& stage);
+
+// What keep_best calls the first metric of the task that a stage is about: "rouge1", "f1"; "" where
+// nothing says it.
+std::string HeadlineMetric(const StageRecord& stage);
 
 // Plain mean over the tasks of a model's scores, NaN unless it has exactly the tasks `tasks`.
 double AverageScore(const ModelFindings& model, const std::vector<std::string>& tasks);

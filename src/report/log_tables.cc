@@ -145,16 +145,16 @@ DataTable PaperTable() {
 }
 
 DataTable PaperRecoveryTable() {
-  DataTable table{"paper_figure_5",
-                  "The paper's Figure 5, read off the plot (to about 0.02): T5-XXL, mean of CNN/DM "
-                  "R1, MultiNews R1 and TriviaQA F1.",
-                  {{"model", "model"},
-                   {"alpha", "alpha", Kind::kNumber},
-                   {"score", "score", Kind::kNumber}},
-                  {}};
+  DataTable table{
+      "paper_figure_5",
+      "The paper's Figure 5, read off the plot (to about 0.02): T5-XXL, mean of CNN/DM "
+      "R1, MultiNews R1 and TriviaQA F1.",
+      {{"model", "model"}, {"alpha", "alpha", Kind::kNumber}, {"score", "score", Kind::kNumber}},
+      {}};
   for (const PaperRecovery& curve : kPaperFigure5) {
     for (size_t i = 0; i < kPaperAlphas.size(); ++i) {
-      table.rows.push_back({Cell::Of(curve.name), Cell::Percent(kPaperAlphas[i]), Cell::Of(curve.score[i], 2)});
+      table.rows.push_back(
+          {Cell::Of(curve.name), Cell::Percent(kPaperAlphas[i]), Cell::Of(curve.score[i], 2)});
     }
   }
   return table;

@@ -11,10 +11,11 @@ struct PaperModel {
   const char* name;
   double seconds_per_sample, average, cnn_rouge1, wmt_bleu, trivia_qa_f1;
 };
-inline constexpr std::array<PaperModel, 4> kPaperTable1 = {{{"MHA-XXL", 1.51, 47.2, 43.8, 28.4, 81.9},
-                                                            {"GQA-8-XXL", 0.28, 47.1, 43.5, 28.4, 81.6},
-                                                            {"MQA-XXL", 0.24, 46.6, 43.0, 28.5, 81.3},
-                                                            {"MHA-Large", 0.37, 46.0, 42.9, 27.7, 78.2}}};
+inline constexpr std::array<PaperModel, 4> kPaperTable1 = {
+    {{"MHA-XXL", 1.51, 47.2, 43.8, 28.4, 81.9},
+     {"GQA-8-XXL", 0.28, 47.1, 43.5, 28.4, 81.6},
+     {"MQA-XXL", 0.24, 46.6, 43.0, 28.5, 81.3},
+     {"MHA-Large", 0.37, 46.0, 42.9, 27.7, 78.2}}};
 
 // Figure 5: T5-XXL, mean of CNN/DM R1, MultiNews R1 and TriviaQA F1 against alpha. The paper prints
 // no numbers: these are read off the plot, to about 0.02.

@@ -1,5 +1,5 @@
-// SVG of lines, points and bars. Sizes are in the picture's own units, which the page shows at about
-// one pixel each, so that text stays readable on a phone.
+// SVG of lines, points and bars. Sizes are in the picture's own units, which the page shows at
+// about one pixel each, so that text stays readable on a phone.
 #include "report/plot.h"
 
 #include <algorithm>
@@ -129,9 +129,9 @@ class LinePicture {
   std::string Axes() const {
     std::string svg;
     const double bottom = kHeight - kBottom, end = kWidth - right_;
-    const std::vector<double> y_ticks =
-        plot_.y_log ? LogTicks(std::pow(10, y_.low), std::pow(10, y_.high))
-                    : NiceTicks(y_.low, y_.high, 5);
+    const std::vector<double> y_ticks = plot_.y_log
+                                            ? LogTicks(std::pow(10, y_.low), std::pow(10, y_.high))
+                                            : NiceTicks(y_.low, y_.high, 5);
     for (size_t i = 0; i < y_ticks.size(); ++i) {
       const double y = AtY(y_ticks[i]);
       const double step = plot_.y_log || y_ticks.size() < 2 ? y_ticks[i] : y_ticks[1] - y_ticks[0];
@@ -147,7 +147,8 @@ class LinePicture {
       svg += Text(x, bottom + 16, "tick m",
                   TickText(tick, step) + (plot_.x_percent ? "\xC2\xA0%" : ""));
     }
-    absl::StrAppendFormat(&svg, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft, bottom, end);
+    absl::StrAppendFormat(&svg, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft, bottom,
+                          end);
     svg += Text((kLeft + end) / 2, kHeight - 5, "name m", plot_.x_title);
     return svg + Text(2, 11, "name", plot_.y_title);
   }
@@ -185,8 +186,8 @@ class LinePicture {
       if (shown) {
         absl::StrAppendFormat(&path, "%s%.1f %.1f", drawing ? "L" : "M", AtX(points.x[i]),
                               AtY(points.y[i]));
-        const bool alone = !drawing && (i + 1 == points.x.size() ||
-                                        !Shown(points.x[i + 1], points.y[i + 1]));
+        const bool alone =
+            !drawing && (i + 1 == points.x.size() || !Shown(points.x[i + 1], points.y[i + 1]));
         if (alone) path += "h0";
       }
       drawing = shown;
@@ -258,9 +259,9 @@ std::string Legend(const LinePlot& plot) {
 std::string LinePlotFigure(const LinePlot& plot) {
   LinePicture picture(plot);
   if (!picture.any()) return Figure(plot.title, "<p class=\"none\">No data.</p>\n");
-  return Figure(plot.title, absl::StrCat(Picture(plot.title, plot.description, kHeight,
-                                                 picture.Draw()),
-                                         picture.needs_legend() ? Legend(plot) : ""));
+  return Figure(plot.title,
+                absl::StrCat(Picture(plot.title, plot.description, kHeight, picture.Draw()),
+                             picture.needs_legend() ? Legend(plot) : ""));
 }
 
 std::string BarPlotFigure(const BarPlot& plot) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -34,19 +35,28 @@ std::vector<size_t> Shaping(const Points& points, size_t begin, size_t end) {
 std::vector<double> NiceTicks(double low, double high, int count) {
   if (!(high > low)) return {low};
   const double step = NiceStep((high - low) / std::max(1, count));
-  std::vector<double> ticks;
   const double slack = 1e-9 * (high - low);
-  for (double i = std::ceil((low - slack) / step); i * step <= high + slack; ++i)
-    ticks.push_back(i == 0 ? 0 : i * step);
+  const double first = std::ceil((low - slack) / step);
+  std::vector<double> ticks;
+  for (int i = 0; i <= 4 * count; ++i) {  // bounded: in large numbers a step may change nothing
+    const double tick = (first + i) * step;
+    if (tick > high + slack) break;
+    ticks.push_back(tick == 0 ? 0 : tick);  // not -0
+  }
   return ticks;
 }
 
 std::vector<double> LogTicks(double low, double high) {
-  const bool few = std::log10(high / low) < 3;
+  constexpr int kMostTicks = 7;
+  const int first = static_cast<int>(std::floor(std::log10(low)));
+  const int last =
+      static_cast<int>(std::floor(std::log10(std::min(high, std::numeric_limits<double>::max()))));
+  const bool few = last - first < 3;
+  const int stride = 1 + (last - first) / kMostTicks;
   std::vector<double> ticks;
-  for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
+  for (int power = first; power <= last; power += stride) {
     for (const double factor : {1.0, 2.0, 5.0}) {
-      const double tick = power * factor;
+      const double tick = factor * std::pow(10, power);
       if ((few || factor == 1) && tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9))
         ticks.push_back(tick);
     }
@@ -66,18 +76,20 @@ std::string TickText(double tick, double step) {
   return absl::StrFormat("%.*f", std::min(digits, 6), tick);
 }
 
-std::vector<double> Smooth(const std::vector<double>& y, double window) {
-  const double keep = 1 - 1 / std::max(1.0, window);
-  double sum = 0, weight = 0;
-  std::vector<double> smooth;
+std::vector<double> Smooth(const std::vector<double>& y, size_t window) {
+  std::vector<double> sums = {0};  // of the finite values before each place, and how many they are
+  std::vector<size_t> counts = {0};
   for (const double value : y) {
-    if (!std::isfinite(value)) {
-      smooth.push_back(value);
-      continue;
-    }
-    sum = keep * sum + (1 - keep) * value;
-    weight = keep * weight + (1 - keep);
-    smooth.push_back(sum / weight);
+    const bool finite = std::isfinite(value);
+    sums.push_back(sums.back() + (finite ? value : 0));
+    counts.push_back(counts.back() + (finite ? 1 : 0));
+  }
+  std::vector<double> smooth;
+  for (size_t i = 0; i < y.size(); ++i) {
+    const size_t reach = std::min({window / 2, i, y.size() - 1 - i});
+    const size_t begin = i - reach, end = i + reach + 1;
+    const auto count = static_cast<double>(counts[end] - counts[begin]);
+    smooth.push_back(std::isfinite(y[i]) ? (sums[end] - sums[begin]) / count : y[i]);
   }
   return smooth;
 }

@@ -1,5 +1,5 @@
-// Numbers behind a plot: ticks, smoothing, and fewer points where there are more than pixels. Used by
-// plot.cc, the report's curves and `watch`.
+// Numbers behind a plot: ticks, smoothing, and fewer points where there are more than pixels. Used
+// by plot.cc, the report's curves and `watch`.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,9 @@ std::vector<double> LogTicks(double low, double high);
 // "20k".
 std::string TickText(double tick, double step);
 
-// Running mean over about `window` points (exponential, corrected at the beginning); a gap (not
-// finite) stays one.
-std::vector<double> Smooth(const std::vector<double>& y, double window);
+// Mean over `window` points around each, fewer towards the ends so that no end is pulled; a gap
+// (not finite) stays one.
+std::vector<double> Smooth(const std::vector<double>& y, size_t window);
 
 struct Points {
   std::vector<double> x, y;  // of one length

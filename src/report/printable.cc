@@ -65,9 +65,8 @@ std::string EscapeHtml(std::string_view text) {
 
 std::string OneLine(std::string_view text) {
   std::string result;
-  ForEachCharacter(text, [&](std::string_view character) {
-    result += IsControl(character) ? " " : character;
-  });
+  ForEachCharacter(
+      text, [&](std::string_view character) { result += IsControl(character) ? " " : character; });
   return result;
 }
 

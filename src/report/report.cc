@@ -15,8 +15,8 @@ constexpr size_t kHead = 1000;  // bytes in which a page of ours says so
 
 bool IsOurPage(const std::string& file) {
   const absl::StatusOr<std::string> text = ReadSmallFile(file, uint64_t{1} << 30);
-  return text.ok() && absl::StrContains(text->substr(0, kHead),
-                                        absl::StrCat("content=\"", kGenerator, "\""));
+  return text.ok() &&
+         absl::StrContains(text->substr(0, kHead), absl::StrCat("content=\"", kGenerator, "\""));
 }
 
 bool IsOurFolder(const std::string& folder) {
@@ -81,7 +81,8 @@ absl::Status WriteReport(const ReportData& data, const std::string& file, bool o
 Json ReportJson(const ReportData& data) {
   Json json = {{"generator", kGenerator}, {"runs", Json::array()}, {"tables", Json::object()}};
   for (const ReportedRun& run : data.runs) json["runs"].push_back(ToUtf8(run.record.path));
-  for (const DataTable& table : AllTables(data)) json["tables"][table.id] = TableJson(table)["rows"];
+  for (const DataTable& table : AllTables(data))
+    json["tables"][table.id] = TableJson(table)["rows"];
   return json;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "report/json_fields.h"
 #include "report/printable.h"
 
@@ -53,24 +54,28 @@ std::vector<SkippedWindow> ReadLedgers(RunRecord& run) {
   return skipped;
 }
 
-// What a reader could look for in vain: stages that have not begun.
-void NoteWaiting(RunRecord& run) {
+std::string LastStep(const StageRecord& stage) {
+  if (stage.log.steps.empty()) return "";
+  return absl::StrCat(" (last logged step: ", FormatCount(stage.log.steps.back().step), ")");
+}
+
+// What a reader could look for in vain: stages that have not finished.
+void NoteUnfinished(RunRecord& run) {
   std::vector<std::string> waiting;
   for (const StageRecord& stage : run.stages) {
     if (stage.state == StageState::kWaiting) waiting.push_back(stage.name);
     if (stage.state == StageState::kRunning) {
-      run.notes.push_back({stage.name, absl::StrCat("is running now (process ",
-                                                    run.process.value_or(0), ")")});
+      run.notes.push_back(
+          {stage.name, absl::StrCat("is running now (process ", run.process.value_or(0), ")")});
     }
-    if (stage.state == StageState::kStopped && stage.log.steps.empty()) {
-      const bool noted = std::any_of(run.notes.begin(), run.notes.end(),
-                                     [&](const RunNote& note) { return note.place == stage.name; });
-      if (!noted) run.notes.push_back({stage.name, "began and has not finished"});
+    if (stage.state == StageState::kStopped) {
+      run.notes.push_back({stage.name, absl::StrCat("began and has not finished", LastStep(stage),
+                                                    "; the same `regroup run` goes on with it")});
     }
   }
   if (waiting.empty()) return;
-  run.notes.push_back({absl::StrJoin(waiting, ", "),
-                       waiting.size() == 1 ? "has not begun" : "have not begun"});
+  run.notes.push_back(
+      {absl::StrJoin(waiting, ", "), waiting.size() == 1 ? "has not begun" : "have not begun"});
 }
 
 std::vector<ExampleSource> SourcesOf(const ReportData& data, ReportedRun& run) {
@@ -82,8 +87,8 @@ std::vector<ExampleSource> SourcesOf(const ReportData& data, ReportedRun& run) {
       const std::string path = JoinPath(stage->folder, name.empty() ? "predictions.jsonl" : name);
       const std::string place = absl::StrCat(stage->name, "/", BaseName(path));
       if (FileExists(path)) {
-        sources.push_back({data.Named(run, model.label), TaskName(score), path,
-                           data.Named(run, place)});
+        sources.push_back(
+            {data.Named(run, model.label), TaskName(score), path, data.Named(run, place)});
       } else {
         run.record.notes.push_back({place, "is missing: its outputs are not among the examples"});
       }
@@ -104,7 +109,7 @@ absl::StatusOr<ReportData> GatherReport(const std::vector<std::string>& paths) {
   for (size_t i = 0; i < paths.size(); ++i) {
     REGROUP_ASSIGN_OR_RETURN(RunRecord record, ReadRun(paths[i]));
     ReadTraining(record);
-    NoteWaiting(record);
+    NoteUnfinished(record);
     std::vector<SkippedWindow> skipped = ReadLedgers(record);
     Findings findings = FindingsOf(record);
     data.runs.push_back({labels[i], std::move(record), std::move(findings), std::move(skipped)});

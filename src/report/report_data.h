@@ -1,5 +1,5 @@
-// Everything that a report is about, gathered from one or several run folders. report.cc gathers it;
-// tables, plots and sentences are made from it.
+// Everything that a report is about, gathered from one or several run folders. report.cc gathers
+// it; tables, plots and sentences are made from it.
 #pragma once
 
 #include <map>

@@ -40,8 +40,7 @@ std::string Figures(const std::vector<std::string>& figures) {
 
 std::string RunSummaryHtml(const ReportData& data, const ReportedRun& run) {
   const RunSummary summary = SummaryOf(run);
-  std::string html =
-      data.several() ? absl::StrCat("<h3>", EscapeHtml(run.label), "</h3>\n") : "";
+  std::string html = data.several() ? absl::StrCat("<h3>", EscapeHtml(run.label), "</h3>\n") : "";
   html += "<dl class=\"facts\">\n";
   for (const auto& [name, text] : summary.facts)
     absl::StrAppend(&html, "<dt>", name, "</dt><dd>", EscapeHtml(text), "</dd>\n");
@@ -105,21 +104,27 @@ std::string RecoverySection(const ReportData& data, ModelStyles& styles) {
                     "The fair reference is the parent trained as long (broken line): it has seen "
                     "the same data. The paper plots task scores after fine-tuning, which is "
                     "another scale and the other way up."),
-          Figures(RecoveryFigures(data, styles)), TableHtml(table), "<details><summary>The paper's "
-          "curve as numbers</summary>\n", TableHtml(PaperRecoveryTable()), "</details>\n"));
+          Figures(RecoveryFigures(data, styles)), TableHtml(table),
+          "<details><summary>The paper's "
+          "curve as numbers</summary>\n",
+          TableHtml(PaperRecoveryTable()), "</details>\n"));
 }
 
 std::string CurvesSection(const ReportData& data, ModelStyles& styles) {
   std::string html;
   for (const CurveGroup& group : TrainingCurves(data, styles)) {
-    std::vector<std::string> figures = group.loss;
-    figures.insert(figures.end(), group.validation.begin(), group.validation.end());
-    absl::StrAppend(&html, "<h3>", EscapeHtml(group.title), "</h3>\n", Figures(figures),
-                    "<details><summary>Learning rate, gradient norm, speed</summary>\n",
-                    Figures(group.others), "</details>\n");
+    absl::StrAppend(
+        &html, "<h3>", EscapeHtml(group.title), "</h3>\n", Figures(group.figures),
+        "<details><summary>More: other metrics, learning rate, gradient norm, speed</summary>\n",
+        Figures(group.others), "</details>\n");
   }
   return Section("curves", "Training",
-                 html.empty() ? Paragraph("No stage has logged a step.") : html);
+                 html.empty()
+                     ? Paragraph("No stage has logged a step.")
+                     : Paragraph("A thin line is the loss as logged, the thick one its mean over a "
+                                 "tenth of the stage around each step; where few steps were "
+                                 "logged, there is one line.") +
+                           html);
 }
 
 std::string ExamplesSection(const ReportData& data) {
@@ -130,7 +135,7 @@ std::string ExamplesSection(const ReportData& data) {
                  "<p>Beside each output: how many of the reference's words it has, in order, and "
                  "how many others. <ins>Underlined</ins> words are not in the reference; "
                  "<span class=\"gap\">\xE2\x80\xB8</span> stands where the reference has words "
-                 "that the output lacks (point at it to read them).</p>\n" +
+                 "that the output lacks (a pointer on it shows them).</p>\n" +
                      html);
 }
 
@@ -148,10 +153,16 @@ std::string Title(const ReportData& data) {
 
 std::string Navigation() {
   std::string html = "<nav aria-label=\"Sections\">\n";
-  for (const auto& [id, name] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"summary", "Summary"}, {"missing", "Missing"}, {"quality", "Quality"},
-           {"speed", "Speed"}, {"time", "Quality against time"}, {"recovery", "Recovery"},
-           {"curves", "Training"}, {"examples", "Examples"}, {"stages", "Stages"}})
+  for (const auto& [id, name] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"summary", "Summary"},
+                                                                  {"missing", "Missing"},
+                                                                  {"quality", "Quality"},
+                                                                  {"speed", "Speed"},
+                                                                  {"time", "Quality against time"},
+                                                                  {"recovery", "Recovery"},
+                                                                  {"curves", "Training"},
+                                                                  {"examples", "Examples"},
+                                                                  {"stages", "Stages"}})
     absl::StrAppend(&html, "<a href=\"#section-", id, "\">", name, "</a>\n");
   return html + "</nav>\n";
 }
@@ -166,7 +177,9 @@ std::string ReportPage(const ReportData& data) {
   const std::string title = EscapeHtml(Title(data));
   return absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"generator\" content=\"", kGenerator, "\">\n"
+      "<meta name=\"generator\" content=\"",
+      kGenerator,
+      "\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
       title, " \xE2\x80\x93 regroup</title>\n<style>\n", kEmbedded_report_style,

@@ -39,7 +39,8 @@ std::string PaperTimeFigure() {
   LinePlot plot;
   plot.title = "The paper: quality against time (Figure 3, numbers of Table 1)";
   plot.description =
-      "Average score and seconds per sample in the paper: MHA-XXL 47.2 in 1.51 s, GQA-8-XXL 47.1 in "
+      "Average score and seconds per sample in the paper: MHA-XXL 47.2 in 1.51 s, GQA-8-XXL 47.1 "
+      "in "
       "0.28 s, MQA-XXL 46.6 in 0.24 s, MHA-Large 46.0 in 0.37 s.";
   plot.x_title = "seconds per sample, TPUv4";
   plot.y_title = "average score \xE2\x80\x93 higher and further left is better";
@@ -74,7 +75,7 @@ std::vector<std::string> RecoveryFigures(const ReportData& data, ModelStyles& st
   for (size_t i = 0; i < data.runs.size(); ++i) {
     const ReportedRun& run = data.runs[i];
     for (const RecoveryCurve& curve : run.findings.recovery) {
-      Series series{data.Named(run, curve.label), {}, {}, styles.Of(curve.label),
+      Series series{data.Named(run, curve.label),           {},   {},  styles.Of(curve.label),
                     curve.parent ? 1 : static_cast<int>(i), true, true};
       for (const RecoveryPoint& point : curve.points) {
         series.x.push_back(point.alpha);
@@ -101,8 +102,8 @@ std::vector<std::string> QualityTimeFigures(const ReportData& data, ModelStyles&
       const double average = AverageScore(model, tasks);
       if (model.timings.empty() || !std::isfinite(average)) continue;
       const double ms = model.timings[0].ms_per_sample;
-      plot.series.push_back({data.Named(run, model.label), {ms}, {average}, styles.Of(model.label),
-                             0, false, true});
+      plot.series.push_back(
+          {data.Named(run, model.label), {ms}, {average}, styles.Of(model.label), 0, false, true});
       absl::StrAppendFormat(&plot.description, " %s: %.1f in %.2f ms.", model.label, average, ms);
     }
   }
@@ -120,8 +121,8 @@ std::vector<std::string> CacheFigures(const ReportData& data, ModelStyles& style
         if (!plots.contains(bench)) order.push_back(bench);
         BarPlot& plot = plots[bench];
         plot.title = absl::StrCat("K/V caches of ", bench, " (", BenchSetting(timing), ")");
-        plot.bars.push_back({model.label, FormatBytes(timing.kv_bytes), timing.kv_bytes,
-                             styles.Of(model.label)});
+        plot.bars.push_back(
+            {model.label, FormatBytes(timing.kv_bytes), timing.kv_bytes, styles.Of(model.label)});
         absl::StrAppend(&plot.description, model.label, " ", FormatBytes(timing.kv_bytes), ". ");
       }
     }

@@ -21,9 +21,8 @@ class ModelStyles {
 // Curves of stages that belong side by side: all pre-training, all uptraining, fine-tuning by task.
 struct CurveGroup {
   std::string title;
-  std::vector<std::string> loss;        // figures: training loss
-  std::vector<std::string> validation;  // figures, one per validation's name
-  std::vector<std::string> others;      // figures: learning rate, gradient norm, speed
+  std::vector<std::string> figures;  // training loss; validation: losses and a task's first metric
+  std::vector<std::string> others;   // its other metrics, learning rate, gradient norm, speed
 };
 std::vector<CurveGroup> TrainingCurves(const ReportData& data, ModelStyles& styles);
 

@@ -32,9 +32,11 @@ std::string Conversions(const std::vector<const StageRecord*>& stages) {
   std::vector<std::string> texts;
   for (const StageRecord* stage : stages) {
     const Json& heads = FieldOf(stage->config, "kv_heads");
-    texts.push_back(absl::StrCat(
-        stage->name, " (", heads.is_null() ? "?" : heads.is_string() ? TextOf(stage->config, "kv_heads") : DumpJson(heads),
-        " K/V heads, ", TextOf(stage->config, "method"), ")"));
+    texts.push_back(absl::StrCat(stage->name, " (",
+                                 heads.is_null()     ? "?"
+                                 : heads.is_string() ? TextOf(stage->config, "kv_heads")
+                                                     : DumpJson(heads),
+                                 " K/V heads, ", TextOf(stage->config, "method"), ")"));
   }
   return absl::StrJoin(texts, ", ");
 }
@@ -61,21 +63,22 @@ std::string Tasks(const std::vector<const StageRecord*>& stages) {
 std::string AskedFor(const RunRecord& run) {
   std::vector<std::string> parts;
   for (const StageRecord* stage : OfKind(run, "pretrain")) {
-    parts.push_back(absl::StrFormat("pre-training %s for %s steps", stage->name,
-                                    FormatCount(static_cast<long long>(
-                                        std::max(0.0, NumberOf(stage->config, "steps"))))));
+    parts.push_back(absl::StrFormat(
+        "pre-training %s for %s steps", stage->name,
+        FormatCount(static_cast<long long>(std::max(0.0, NumberOf(stage->config, "steps"))))));
   }
   if (const auto stages = OfKind(run, "convert"); !stages.empty())
     parts.push_back(absl::StrCat("merging heads: ", Conversions(stages)));
   if (const auto stages = OfKind(run, "uptrain"); !stages.empty())
-    parts.push_back(absl::StrCat(Plural(stages.size(), "uptraining"), " (\xCE\xB1 ",
-                                 Alphas(stages), ")"));
+    parts.push_back(
+        absl::StrCat(Plural(stages.size(), "uptraining"), " (\xCE\xB1 ", Alphas(stages), ")"));
   if (const auto stages = OfKind(run, "finetune"); !stages.empty())
     parts.push_back(absl::StrCat(Plural(stages.size(), "fine-tuning"), " (", Tasks(stages), ")"));
   if (const auto stages = OfKind(run, "evaluate"); !stages.empty())
     parts.push_back(absl::StrCat(Plural(stages.size(), "evaluation"), " (", Tasks(stages), ")"));
   if (const size_t count = OfKind(run, "bench").size(); count > 0)
-    parts.push_back(count == 1 ? "timing of decoding" : absl::StrCat(count, " timings of decoding"));
+    parts.push_back(count == 1 ? "timing of decoding"
+                               : absl::StrCat(count, " timings of decoding"));
   if (const size_t count = OfKind(run, "export").size(); count > 0)
     parts.push_back(Plural(count, "export"));
   return parts.empty() ? "not known" : absl::StrJoin(parts, "; ");
@@ -90,10 +93,10 @@ std::string Progress(const RunRecord& run) {
   }
   const size_t done = count[StageState::kDone];
   const std::string time = absl::StrCat(", ", FormatDuration(seconds), " of work");
-  if (done == run.stages.size())
-    return absl::StrCat("all ", Plural(done, "stage"), " done", time);
+  if (done == run.stages.size()) return absl::StrCat("all ", Plural(done, "stage"), " done", time);
   std::string text = absl::StrCat(done, " of ", Plural(run.stages.size(), "stage"), " done", time);
-  for (const StageState state : {StageState::kRunning, StageState::kStopped, StageState::kWaiting}) {
+  for (const StageState state :
+       {StageState::kRunning, StageState::kStopped, StageState::kWaiting}) {
     if (count[state] > 0) absl::StrAppend(&text, ", ", count[state], " ", StateName(state));
   }
   return text;
@@ -137,9 +140,10 @@ std::string AgainstFirst(const ModelFindings& first, const ModelFindings& model,
   }
   const double difference = AverageScore(model, tasks) - AverageScore(first, tasks);
   if (std::isfinite(difference)) {
-    parts.push_back(absl::StrFormat("scores %.1f instead of %.1f on average over %s (%+.1f)",
+    parts.push_back(absl::StrFormat("scores %.1f instead of %.1f on average over %s (%s%.1f)",
                                     AverageScore(model, tasks), AverageScore(first, tasks),
-                                    Plural(tasks.size(), "task"), difference));
+                                    Plural(tasks.size(), "task"),
+                                    difference < 0 ? "\xE2\x88\x92" : "+", std::fabs(difference)));
   }
   return parts.empty() ? ""
                        : absl::StrCat(model.label, " against ", first.label, ": ",

@@ -16,8 +16,8 @@ Column RunColumn(const ReportData& data) {
   return {"run", "run", data.several() ? Kind::kText : Kind::kFilesOnly};
 }
 
-std::vector<Cell> SpeedRow(const ReportedRun& run, const ModelFindings& model,
-                           const Timing& timing, double baseline) {
+std::vector<Cell> SpeedRow(const ReportedRun& run, const ModelFindings& model, const Timing& timing,
+                           double baseline) {
   return {Cell::Of(run.label),
           Cell::Of(model.label),
           Cell::Of(model.stage),
@@ -126,31 +126,32 @@ DataTable QualityTable(const ReportData& data) {
 }
 
 DataTable SpeedTable(const ReportData& data) {
-  DataTable table{"speed",
-                  "Decoding. A sample is the encoder and all steps, divided by the batch; step: one "
-                  "generated token of the whole batch, its median and its 10th to 90th percentile; "
-                  "floor: what this machine's measured memory and arithmetic rates allow.",
-                  {RunColumn(data),
-                   {"model", "model"},
-                   {"stage", "stage"},
-                   {"kv_heads", "K/V heads"},
-                   {"ms_per_sample", "ms per sample", Kind::kNumber},
-                   {"speed_up", "speed-up", Kind::kNumber},
-                   {"encoder_ms", "encoder ms", Kind::kNumber},
-                   {"step_ms", "step ms", Kind::kNumber},
-                   {"step_ms_10_90", "10 to 90 %", Kind::kInterval},
-                   {"floor_step_ms", "floor ms", Kind::kNumber},
-                   {"tokens_per_second", "tokens/s", Kind::kNumber},
-                   {"kv_bytes", "K/V bytes", Kind::kNumber},
-                   {"kv_bytes_per_position", "K/V bytes per position", Kind::kNumber},
-                   {"parameters", "parameters", Kind::kNumber},
-                   {"peak_rss_bytes", "peak memory", Kind::kNumber},
-                   {"bench", "bench", Kind::kFilesOnly},
-                   {"batch", "batch", Kind::kFilesOnly},
-                   {"source", "source", Kind::kFilesOnly},
-                   {"target", "target", Kind::kFilesOnly},
-                   {"precision", "precision", Kind::kFilesOnly}},
-                  {}};
+  DataTable table{
+      "speed",
+      "Decoding. A sample is the encoder and all steps, divided by the batch; step: one "
+      "generated token of the whole batch, its median and its 10th to 90th percentile; "
+      "floor: what this machine's measured memory and arithmetic rates allow.",
+      {RunColumn(data),
+       {"model", "model"},
+       {"stage", "stage"},
+       {"kv_heads", "K/V heads"},
+       {"ms_per_sample", "ms per sample", Kind::kNumber},
+       {"speed_up", "speed-up", Kind::kNumber},
+       {"encoder_ms", "encoder ms", Kind::kNumber},
+       {"step_ms", "step ms", Kind::kNumber},
+       {"step_ms_10_90", "10 to 90 %", Kind::kInterval},
+       {"floor_step_ms", "floor ms", Kind::kNumber},
+       {"tokens_per_second", "tokens/s", Kind::kNumber},
+       {"kv_bytes", "K/V bytes", Kind::kNumber},
+       {"kv_bytes_per_position", "K/V bytes per position", Kind::kNumber},
+       {"parameters", "parameters", Kind::kNumber},
+       {"peak_rss_bytes", "peak memory", Kind::kNumber},
+       {"bench", "bench", Kind::kFilesOnly},
+       {"batch", "batch", Kind::kFilesOnly},
+       {"source", "source", Kind::kFilesOnly},
+       {"target", "target", Kind::kFilesOnly},
+       {"precision", "precision", Kind::kFilesOnly}},
+      {}};
   for (const ReportedRun& run : data.runs) {
     for (const ModelFindings& model : run.findings.models) {
       for (const Timing& timing : model.timings)
@@ -178,15 +179,14 @@ DataTable RecoveryTable(const ReportData& data) {
     const RecoveryCurve* parent = ParentCurve(run.findings);
     for (const RecoveryCurve& curve : run.findings.recovery) {
       for (const RecoveryPoint& point : curve.points) {
-        const double reference = parent == nullptr || curve.parent
-                                     ? kUnknown
-                                     : LossAt(*parent, point.alpha);
-        table.rows.push_back({Cell::Of(run.label),
-                              Cell::Of(curve.parent ? absl::StrCat(curve.label, ", not merged")
-                                                    : curve.label),
-                              Cell::Of(curve.stage), Cell::Percent(point.alpha), Cell::Count(point.step),
-                              Cell::Of(point.loss, 4), Cell::Of(point.loss - reference, 4),
-                              Cell::Percent(GapClosed(parent, curve, point))});
+        const double reference =
+            parent == nullptr || curve.parent ? kUnknown : LossAt(*parent, point.alpha);
+        table.rows.push_back(
+            {Cell::Of(run.label),
+             Cell::Of(curve.parent ? absl::StrCat(curve.label, ", not merged") : curve.label),
+             Cell::Of(curve.stage), Cell::Percent(point.alpha), Cell::Count(point.step),
+             Cell::Of(point.loss, 4), Cell::Of(point.loss - reference, 4),
+             Cell::Percent(GapClosed(parent, curve, point))});
       }
     }
   }
@@ -240,10 +240,18 @@ double GapClosed(const RecoveryCurve* parent, const RecoveryCurve& curve,
 }
 
 std::vector<DataTable> AllTables(const ReportData& data) {
-  return {StagesTable(data),   QualityTable(data),    SpeedTable(data),
-          RecoveryTable(data), QualityAgainstTimeTable(data), TrainingTable(data),
-          ValidationsTable(data), ExamplesTable(data), SkippedTable(data),
-          MissingTable(data),  PaperTable(),          PaperRecoveryTable()};
+  return {StagesTable(data),
+          QualityTable(data),
+          SpeedTable(data),
+          RecoveryTable(data),
+          QualityAgainstTimeTable(data),
+          TrainingTable(data),
+          ValidationsTable(data),
+          ExamplesTable(data),
+          SkippedTable(data),
+          MissingTable(data),
+          PaperTable(),
+          PaperRecoveryTable()};
 }
 
 }  // namespace regroup

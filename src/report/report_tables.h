@@ -1,5 +1,5 @@
-// The tables of a report, each as rows of cells. The page shows most of them, `report` writes all of
-// them as CSV and JSON.
+// The tables of a report, each as rows of cells. The page shows most of them, `report` writes all
+// of them as CSV and JSON.
 #pragma once
 
 #include <vector>

@@ -44,8 +44,8 @@ absl::Status CheckIsRun(const std::string& path) {
   if (FileExists(JoinPath(path, kRecipe)) || !StageFolders(path).empty()) return absl::OkStatus();
   if (IsStageFolder(path)) {
     const std::string whole = std::filesystem::absolute(path).lexically_normal().string();
-    return UserError(path, absl::StrCat("is one stage of a run; give the run's folder, ",
-                                        ParentFolder(whole)));
+    return UserError(
+        path, absl::StrCat("is one stage of a run; give the run's folder, ", ParentFolder(whole)));
   }
   return UserError(path,
                    "is no run: it holds neither recipe.yaml nor the folder of a stage; give a "
@@ -192,11 +192,6 @@ bool Trains(const std::string& kind) {
   return kind == "pretrain" || kind == "uptrain" || kind == "finetune";
 }
 
-std::string LastStep(const StageRecord& stage) {
-  if (stage.log.steps.empty()) return "";
-  return absl::StrCat(" (last logged step: ", FormatCount(stage.log.steps.back().step), ")");
-}
-
 }  // namespace
 
 std::string StateName(StageState state) {
@@ -246,10 +241,6 @@ void ReadTraining(RunRecord& run) {
     } else if (stage.state == StageState::kDone && stage.log.steps.empty()) {
       run.notes.push_back({place, "holds no steps: the stage has no curves here"});
     }
-    if (stage.state == StageState::kStopped) {
-      run.notes.push_back({stage.name, absl::StrCat("began and has not finished", LastStep(stage),
-                                                    "; the same `regroup run` goes on with it")});
-    }
   }
 }
 
@@ -258,7 +249,8 @@ std::optional<int> LockHolder(const std::string& path) {
   if (::stat(path.c_str(), &found) != 0) return std::nullopt;
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
-    // "7: FLOCK  ADVISORY  WRITE 4711 fe:00:5694585 0 EOF"; a waiting one has "->" after the number.
+    // "7: FLOCK  ADVISORY  WRITE 4711 fe:00:5694585 0 EOF"; a waiting one has "->" after the
+    // number.
     std::istringstream words(line);
     std::string number, type, advisory, access, file;
     int process = 0;

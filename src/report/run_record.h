@@ -34,12 +34,12 @@ struct RunNote {
 
 struct RunRecord {
   std::string path;
-  std::string name;  // the recipe's, else the folder's
-  Json environment;  // environment.json, or null
-  std::string begun, last_sign;           // first and last time in log.txt: "2026-01-31T10:00:00Z"
-  std::optional<int> process;             // holds the run's lock on this machine
-  std::vector<StageRecord> stages;        // in the recipe's order
-  std::vector<std::string> last_lines;    // of log.txt, printable, at most kLastLines
+  std::string name;                     // the recipe's, else the folder's
+  Json environment;                     // environment.json, or null
+  std::string begun, last_sign;         // first and last time in log.txt: "2026-01-31T10:00:00Z"
+  std::optional<int> process;           // holds the run's lock on this machine
+  std::vector<StageRecord> stages;      // in the recipe's order
+  std::vector<std::string> last_lines;  // of log.txt, printable, at most kLastLines
   std::vector<RunNote> notes;
 
   const StageRecord* Find(const std::string& stage) const;

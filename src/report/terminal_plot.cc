@@ -39,9 +39,9 @@ class Canvas {
     std::vector<std::string> lines(rows_);
     for (size_t i = 0; i < cells_.size(); ++i) {
       const unsigned code = 0x2800 + cells_[i];
-      lines[i / columns_] += {static_cast<char>(0xE0 | (code >> 12)),
-                              static_cast<char>(0x80 | ((code >> 6) & 0x3F)),
-                              static_cast<char>(0x80 | (code & 0x3F))};
+      lines[i / columns_] +=
+          {static_cast<char>(0xE0 | (code >> 12)), static_cast<char>(0x80 | ((code >> 6) & 0x3F)),
+           static_cast<char>(0x80 | (code & 0x3F))};
     }
     return lines;
   }
@@ -60,7 +60,8 @@ std::string PadLeft(const std::string& text, size_t width) {
 std::vector<std::string> BrailleLine(const Points& points, size_t columns, size_t rows) {
   Canvas canvas(columns, rows);
   const Range x_range = RangeOf(points.x, 0), y_range = RangeOf(points.y, 0);
-  const double width = 2 * static_cast<double>(columns) - 1, height = 4 * static_cast<double>(rows) - 1;
+  const double width = 2 * static_cast<double>(columns) - 1,
+               height = 4 * static_cast<double>(rows) - 1;
   bool drawing = false;
   int last_x = 0, last_y = 0;
   for (size_t i = 0; i < points.x.size(); ++i) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "core/log.h"
+#include "report/findings.h"
 #include "report/json_fields.h"
 #include "report/printable.h"
 #include "report/terminal_plot.h"
@@ -22,9 +23,9 @@ bool HasLog(const StageRecord& stage) {
 }
 
 size_t CountOf(const RunRecord& run, StageState state) {
-  return static_cast<size_t>(std::count_if(
-      run.stages.begin(), run.stages.end(),
-      [&](const StageRecord& stage) { return stage.state == state; }));
+  return static_cast<size_t>(
+      std::count_if(run.stages.begin(), run.stages.end(),
+                    [&](const StageRecord& stage) { return stage.state == state; }));
 }
 
 std::string Header(const RunRecord& run) {
@@ -59,8 +60,8 @@ std::string StageLine(const StageRecord& stage) {
 // One line per state, where there is no room for one per stage.
 std::vector<std::string> GroupedStages(const RunRecord& run) {
   std::vector<std::string> lines;
-  for (const StageState state : {StageState::kDone, StageState::kStopped, StageState::kRunning,
-                                 StageState::kWaiting}) {
+  for (const StageState state :
+       {StageState::kDone, StageState::kStopped, StageState::kRunning, StageState::kWaiting}) {
     std::vector<std::string> names;
     for (const StageRecord& stage : run.stages) {
       if (stage.state == state) names.push_back(OneLine(stage.name));
@@ -74,8 +75,8 @@ std::vector<std::string> GroupedStages(const RunRecord& run) {
 }
 
 std::string BarOf(double share, size_t width) {
-  const auto full = static_cast<size_t>(std::lround(std::clamp(share, 0.0, 1.0) *
-                                                    static_cast<double>(width)));
+  const auto full =
+      static_cast<size_t>(std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(width)));
   std::string bar;
   for (size_t i = 0; i < width; ++i) bar += i < full ? "\xE2\x96\x88" : "\xE2\x96\x91";
   return bar;
@@ -101,11 +102,11 @@ std::string ProgressLine(const StageRecord& stage) {
     line = absl::StrCat("step ", FormatCount(step));
   }
   if (rate > 0) {
-    absl::StrAppend(&line, "  ", rate >= 1 ? absl::StrFormat("%.1f steps/s", rate)
-                                           : absl::StrFormat("%.1f s/step", 1 / rate));
+    absl::StrAppend(&line, "  ",
+                    rate >= 1 ? absl::StrFormat("%.1f steps/s", rate)
+                              : absl::StrFormat("%.1f s/step", 1 / rate));
     if (stage.state == StageState::kRunning && steps > step) {
-      absl::StrAppend(&line, "  ETA ",
-                      FormatDuration(static_cast<double>(steps - step) / rate));
+      absl::StrAppend(&line, "  ETA ", FormatDuration(static_cast<double>(steps - step) / rate));
     }
   }
   return line;
@@ -124,8 +125,7 @@ std::string NumbersLine(const StageRecord& stage, double now) {
   if (std::isfinite(last.tokens_per_second))
     parts.push_back(absl::StrCat(FormatCount(std::llround(last.tokens_per_second)), " tokens/s"));
   add(last.memory_bytes, absl::StrCat("memory ", FormatBytes(last.memory_bytes)));
-  add(last.data_wait_seconds,
-      absl::StrFormat("data wait %.0f ms", 1000 * last.data_wait_seconds));
+  add(last.data_wait_seconds, absl::StrFormat("data wait %.0f ms", 1000 * last.data_wait_seconds));
   const double ago = now - last.time;
   if (stage.state == StageState::kRunning && ago >= 0)
     parts.push_back(absl::StrCat(FormatDuration(ago), " ago"));
@@ -151,30 +151,32 @@ Points LossPoints(const TrainingLog& log) {
   return points;
 }
 
-// The first name of the newest validation that has at least two points.
-Points ValidationPoints(const TrainingLog& log, std::string& name) {
-  for (const auto& [candidate, newest] :
-       log.validations.empty() ? std::map<std::string, double>{} : log.validations.back().values) {
-    Points points;
-    for (const LoggedValidation& logged : log.validations) {
-      const auto value = logged.values.find(candidate);
-      if (value == logged.values.end()) continue;
-      points.x.push_back(static_cast<double>(logged.step));
-      points.y.push_back(value->second);
-    }
-    if (points.x.size() < 2) continue;
-    name = candidate;
-    return points;
+Points ValidationPoints(const TrainingLog& log, const std::string& name) {
+  Points points;
+  for (const LoggedValidation& logged : log.validations) {
+    const auto value = logged.values.find(name);
+    if (value == logged.values.end()) continue;
+    points.x.push_back(static_cast<double>(logged.step));
+    points.y.push_back(value->second);
   }
-  return {};
+  return points;
+}
+
+// The task's own metric, else the first one; "" without a validation.
+std::string ShownValidation(const StageRecord& stage) {
+  if (stage.log.validations.empty()) return "";
+  const auto& values = stage.log.validations.back().values;
+  const std::string headline = HeadlineMetric(stage);
+  if (values.contains(headline)) return headline;
+  return values.empty() ? "" : values.begin()->first;
 }
 
 // Both curves beside each other.
 std::vector<std::string> Curves(const StageRecord& stage, size_t columns) {
-  std::string name;
+  const std::string name = ShownValidation(stage);
   const Points loss = LossPoints(stage.log), validation = ValidationPoints(stage.log, name);
   if (loss.x.size() < 2) return {};
-  if (name.empty()) return TerminalPlot("training loss", loss, columns, kPlotRows);
+  if (validation.x.size() < 2) return TerminalPlot("training loss", loss, columns, kPlotRows);
   const size_t half = (columns - 3) / 2;
   std::vector<std::string> left = TerminalPlot("training loss", loss, half, kPlotRows);
   const std::vector<std::string> right =
@@ -247,8 +249,8 @@ std::vector<std::string> WatchLines(const RunRecord& run, const StageRecord* sta
   Append(lines, current);
   Append(lines, curves);
   const size_t left = rows > lines.size() + 1 ? rows - lines.size() - 1 : 0;
-  const size_t logged = std::min({left, run.last_lines.size(),
-                                  size.rows == 0 ? kLogLines : kLastLines});
+  const size_t logged =
+      std::min({left, run.last_lines.size(), size.rows == 0 ? kLogLines : kLastLines});
   Append(lines, {run.last_lines.end() - static_cast<std::ptrdiff_t>(logged), run.last_lines.end()});
   if (lines.size() > rows) lines.resize(rows);
   for (std::string& line : lines) line = Shorten(line, size.columns);

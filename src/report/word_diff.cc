@@ -48,7 +48,8 @@ void AddWord(WordDiff& diff, const std::string& word, bool shared, std::string& 
 WordDiff CompareWords(const std::string& reference, const std::string& output) {
   const std::vector<std::string> expected = Words(reference), found = Words(output);
   Ids ids;
-  const std::vector<uint32_t> expected_ids = Numbered(expected, ids), found_ids = Numbered(found, ids);
+  const std::vector<uint32_t> expected_ids = Numbered(expected, ids),
+                              found_ids = Numbered(found, ids);
   std::vector<bool> hit(expected.size());
   MarkLcs(expected_ids, found_ids, hit);
   WordDiff diff{{}, 0, found.size(), expected.size()};
@@ -73,8 +74,9 @@ double WordOverlap(const std::string& a, const std::string& b) {
   Ids ids;
   const std::vector<uint32_t> first = Numbered(Words(a), ids), second = Numbered(Words(b), ids);
   const size_t words = first.size() + second.size();
-  return words == 0 ? 1 : 2.0 * static_cast<double>(LcsLength(first, second)) /
-                              static_cast<double>(words);
+  return words == 0
+             ? 1
+             : 2.0 * static_cast<double>(LcsLength(first, second)) / static_cast<double>(words);
 }
 
 }  // namespace regroup
