@@ -73,7 +73,7 @@ class Screen {
   bool Show(const std::vector<std::string>& lines) const {
     std::string frame = "\033[H";
     for (size_t i = 0; i < lines.size(); ++i)
-      absl::StrAppend(&frame, i == 0 ? "" : "\r\n", lines[i], "\033[K");
+      absl::StrAppend(&frame, i == 0 ? "" : "\n", lines[i], "\033[K");
     return Write(frame + "\033[J");
   }
 
@@ -90,9 +90,8 @@ absl::Status PrintOnce(Watcher& watcher) {
   return absl::OkStatus();
 }
 
-// Ends early after a signal, and where the window has another size.
-void Wait(double seconds) {
-  const WatchSize size = Screen::Size();
+// Ends early after a signal, and where the window is no longer of this size.
+void Wait(double seconds, const WatchSize& size) {
   const double end = UnixTime() + seconds;
   while (!StopRequested() && UnixTime() < end && Screen::Size() == size) {
     const double left = std::min(0.1, std::max(0.0, end - UnixTime()));
@@ -104,9 +103,10 @@ absl::Status Live(Watcher& watcher, double interval) {
   REGROUP_RETURN_IF_ERROR(watcher.Look({}).status());  // what is wrong is said on the plain screen
   const Screen screen;
   while (!StopRequested()) {
-    REGROUP_ASSIGN_OR_RETURN(const auto lines, watcher.Look(Screen::Size()));
+    const WatchSize size = Screen::Size();
+    REGROUP_ASSIGN_OR_RETURN(const auto lines, watcher.Look(size));
     if (!screen.Show(lines)) return RunError("stdout", "cannot be written to");
-    Wait(interval);
+    Wait(interval, size);
   }
   return StoppedStatus();
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "report/heads.h"
 #include "report/json_fields.h"
 #include "report/plot.h"
 #include "report/plot_scale.h"
@@ -39,7 +40,7 @@ std::string ModelLabel(const ReportedRun& run, const StageRecord& stage) {
   for (const ModelFindings& model : run.findings.models) {
     if (model.stage == base) return model.label;
   }
-  const std::string heads = HeadsLabel(run.record, base);
+  const std::string heads = HeadsOfModel(run.record, base).label;
   return heads.empty() ? base : heads;
 }
 

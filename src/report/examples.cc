@@ -139,9 +139,10 @@ ExampleSet SetOf(const std::string& task, const std::vector<ExampleSource>& sour
       continue;
     }
     if (file.unreadable > 0) {
-      notes.push_back({source.place, absl::StrCat(file.unreadable,
-                                                  " lines cannot be read: those rows are left out "
-                                                  "of the examples")});
+      notes.push_back(
+          {source.place, absl::StrCat(file.unreadable,
+                                      " of its lines cannot be read: those rows are left out "
+                                      "of the examples")});
     }
     if (!files.empty() && !SameRows(files[0], file)) {
       notes.push_back({source.place, absl::StrCat("its rows are not those of ", set.models[0],

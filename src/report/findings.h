@@ -61,9 +61,6 @@ Findings FindingsOf(const RunRecord& run);
 // The model that a stage is about: behind evaluate and finetune stages, the one made before them.
 std::string BaseModel(const RunRecord& run, const std::string& stage);
 
-// "MHA", "GQA-2", "MQA" of the model that a stage made, "" where nothing says it.
-std::string HeadsLabel(const RunRecord& run, const std::string& stage);
-
 // What keep_best calls the first metric of the task that a stage is about: "rouge1", "f1"; "" where
 // nothing says it.
 std::string HeadlineMetric(const StageRecord& stage);

@@ -57,15 +57,31 @@ struct Label {
   std::string text;
 };
 
+double WidthOf(const std::string& text) {
+  return kCharacter * static_cast<double>(CharacterCount(text));
+}
+
+bool Overlap(const Label& a, const Label& b) {
+  return a.x < b.x + WidthOf(b.text) && b.x < a.x + WidthOf(a.text);
+}
+
 // Moves labels down until none covers another, then up where they left the picture.
 void Spread(std::vector<Label>& labels) {
   std::stable_sort(labels.begin(), labels.end(),
                    [](const Label& a, const Label& b) { return a.y < b.y; });
-  for (size_t i = 1; i < labels.size(); ++i)
-    labels[i].y = std::max(labels[i].y, labels[i - 1].y + kLineHeight);
-  double lowest = kHeight - kBottom + 4;
-  for (size_t i = labels.size(); i-- > 0; lowest = labels[i].y - kLineHeight)
-    labels[i].y = std::min(labels[i].y, lowest);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    for (size_t above = 0; above < i; ++above) {
+      if (Overlap(labels[above], labels[i]))
+        labels[i].y = std::max(labels[i].y, labels[above].y + kLineHeight);
+    }
+  }
+  for (size_t i = labels.size(); i-- > 0;) {
+    labels[i].y = std::min(labels[i].y, kHeight - kBottom + 4);
+    for (size_t below = i + 1; below < labels.size(); ++below) {
+      if (Overlap(labels[below], labels[i]))
+        labels[i].y = std::min(labels[i].y, labels[below].y - kLineHeight);
+    }
+  }
 }
 
 class LinePicture {
@@ -119,11 +135,11 @@ class LinePicture {
     return count <= kMostLabels && longest <= kMostLabelColumns;
   }
   double LabelWidth() const {
-    size_t longest = 0;
+    double widest = 0;
     for (const Series& series : plot_.series) {
-      if (!series.faint) longest = std::max(longest, CharacterCount(series.label));
+      if (!series.faint) widest = std::max(widest, WidthOf(series.label));
     }
-    return kCharacter * static_cast<double>(longest);
+    return widest;
   }
 
   std::string Axes() const {
@@ -202,21 +218,25 @@ class LinePicture {
     for (const Series& series : plot_.series) {
       for (size_t i = series.faint ? 0 : series.x.size(); i-- > 0;) {
         if (!Shown(series.x[i], series.y[i])) continue;
-        const double x = series.line ? kWidth - right_ : AtX(series.x[i]);
-        labels.push_back({x + 7, AtY(series.y[i]) + 4, series.style, series.label});
+        labels.push_back(LabelAt(series, i));
         break;
       }
     }
     Spread(labels);
     std::string svg;
     for (const Label& label : labels) {
-      const double width = kCharacter * static_cast<double>(CharacterCount(label.text));
-      const bool left = label.x + width > kWidth;
-      svg += Text(left ? label.x - 15 : label.x, label.y,
-                  absl::StrCat("label t", label.style % kPlotStyles, left ? " e" : "").c_str(),
+      svg += Text(label.x, label.y, absl::StrCat("label t", label.style % kPlotStyles).c_str(),
                   label.text);
     }
     return svg;
+  }
+
+  // Of a line: at the right of the picture. Of a point: beside it, where there is room.
+  Label LabelAt(const Series& series, size_t i) const {
+    constexpr double kBeside = 7;
+    double x = (series.line ? kWidth - right_ : AtX(series.x[i])) + kBeside;
+    if (x + WidthOf(series.label) > kWidth) x -= 2 * kBeside + WidthOf(series.label);
+    return {x, AtY(series.y[i]) + 4, series.style, series.label};
   }
 
   const LinePlot& plot_;
@@ -236,6 +256,10 @@ std::string Picture(const std::string& title, const std::string& description, do
 std::string Figure(const std::string& title, const std::string& content) {
   return absl::StrCat("<figure>\n<figcaption>", EscapeHtml(title), "</figcaption>\n", content,
                       "</figure>\n");
+}
+
+std::string Nothing(const std::string& text) {
+  return absl::StrCat("<p class=\"none\">", EscapeHtml(text), "</p>\n");
 }
 
 std::string Legend(const LinePlot& plot) {
@@ -258,14 +282,14 @@ std::string Legend(const LinePlot& plot) {
 
 std::string LinePlotFigure(const LinePlot& plot) {
   LinePicture picture(plot);
-  if (!picture.any()) return Figure(plot.title, "<p class=\"none\">No data.</p>\n");
+  if (!picture.any()) return Figure(plot.title, Nothing(plot.if_empty));
   return Figure(plot.title,
                 absl::StrCat(Picture(plot.title, plot.description, kHeight, picture.Draw()),
                              picture.needs_legend() ? Legend(plot) : ""));
 }
 
 std::string BarPlotFigure(const BarPlot& plot) {
-  if (plot.bars.empty()) return Figure(plot.title, "<p class=\"none\">No data.</p>\n");
+  if (plot.bars.empty()) return Figure(plot.title, Nothing("No data."));
   double longest = 0;
   for (const Bar& bar : plot.bars) longest = std::max(longest, bar.value);
   std::string svg;

@@ -26,11 +26,12 @@ struct LinePlot {
   bool x_percent = false;  // x is a share, shown in per cent
   bool y_log = false;      // only positive values are shown
   bool x_from_zero = false;
+  std::string if_empty = "No data.";  // where there is no point that can be shown
   std::vector<Series> series;
 };
 
 // A <figure>: title, picture, and a legend where the names do not fit beside the lines. Without a
-// point that can be shown: the title and "no data".
+// point that can be shown: the title and `if_empty`.
 std::string LinePlotFigure(const LinePlot& plot);
 
 struct Bar {

@@ -48,7 +48,7 @@ std::vector<SkippedWindow> ReadLedgers(RunRecord& run) {
     }
     if (unreadable > 0) {
       run.notes.push_back({absl::StrCat(stage.name, "/ledger.jsonl"),
-                           absl::StrCat(unreadable, " lines cannot be read and are left out")});
+                           absl::StrCat(unreadable, " of its lines cannot be read")});
     }
   }
   return skipped;

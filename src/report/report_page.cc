@@ -101,8 +101,8 @@ std::string RecoverySection(const ReportData& data, ModelStyles& styles) {
       "recovery", "Recovery",
       absl::StrCat(
           Paragraph("\xCE\xB1 is the share of the original steps that was trained after merging. "
-                    "The fair reference is the parent trained as long (broken line): it has seen "
-                    "the same data. The paper plots task scores after fine-tuning, which is "
+                    "The fair reference is the parent trained as long: it has seen the same data. "
+                    "The paper plots task scores after fine-tuning, which is "
                     "another scale and the other way up."),
           Figures(RecoveryFigures(data, styles)), TableHtml(table),
           "<details><summary>The paper's "

@@ -75,8 +75,13 @@ std::vector<std::string> RecoveryFigures(const ReportData& data, ModelStyles& st
   for (size_t i = 0; i < data.runs.size(); ++i) {
     const ReportedRun& run = data.runs[i];
     for (const RecoveryCurve& curve : run.findings.recovery) {
-      Series series{data.Named(run, curve.label),           {},   {},  styles.Of(curve.label),
-                    curve.parent ? 1 : static_cast<int>(i), true, true};
+      Series series{data.Named(run, curve.label),
+                    {},
+                    {},
+                    styles.Of(curve.label),
+                    curve.parent && !data.several() ? 1 : static_cast<int>(i),
+                    true,
+                    true};
       for (const RecoveryPoint& point : curve.points) {
         series.x.push_back(point.alpha);
         series.y.push_back(point.loss);
@@ -93,6 +98,7 @@ std::vector<std::string> QualityTimeFigures(const ReportData& data, ModelStyles&
   LinePlot plot;
   plot.title = "This report: quality against time";
   plot.description = "Mean score of each model against its time per sample.";
+  plot.if_empty = "No model has a score for every task and a timing.";
   plot.x_title = "milliseconds per sample";
   plot.y_title = "mean score \xE2\x80\x93 higher and further left is better";
   plot.x_from_zero = true;

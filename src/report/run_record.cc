@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "recipe/yaml_tree.h"
@@ -52,8 +53,10 @@ absl::Status CheckIsRun(const std::string& path) {
                    "folder that `regroup run` wrote");
 }
 
-// First line of a status without what the caller says itself.
-std::string Why(const absl::Status& status) { return OneLine(ToStd(status.message())); }
+// What is wrong with the file, without its path, which the note names.
+std::string Why(const absl::Status& status, const std::string& path) {
+  return OneLine(absl::StrCat(absl::StripPrefix(status.message(), path + ": ")));
+}
 
 void AddStage(RunRecord& run, const std::string& name, const std::string& kind) {
   StageRecord& stage = run.stages.emplace_back();
@@ -121,10 +124,10 @@ void ReadStage(RunRecord& run, StageRecord& stage) {
     run.notes.push_back(
         {absl::StrCat(stage.name, "/", kFinished),
          absl::StrCat("the stage's result cannot be read (",
-                      record.ok() ? "it holds no result" : Why(record.status()), ")")});
+                      record.ok() ? "it holds no result" : Why(record.status(), finished), ")")});
     record = ReadConfigFile(started);
   } else if (!record.ok()) {
-    run.notes.push_back({absl::StrCat(stage.name, "/", kStarted), Why(record.status())});
+    run.notes.push_back({absl::StrCat(stage.name, "/", kStarted), Why(record.status(), started)});
   }
   if (!record.ok()) return;
   if (std::string kind = TextOf(*record, "kind"); !kind.empty()) stage.kind = std::move(kind);
@@ -237,7 +240,7 @@ void ReadTraining(RunRecord& run) {
     const std::string place = absl::StrCat(stage.name, "/metrics.jsonl");
     if (stage.log.unreadable_lines > 0) {
       run.notes.push_back({place, absl::StrCat(FormatCount(stage.log.unreadable_lines),
-                                               " lines cannot be read and are left out")});
+                                               " of its lines cannot be read")});
     } else if (stage.state == StageState::kDone && stage.log.steps.empty()) {
       run.notes.push_back({place, "holds no steps: the stage has no curves here"});
     }

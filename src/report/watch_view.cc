@@ -29,8 +29,8 @@ size_t CountOf(const RunRecord& run, StageState state) {
 }
 
 std::string Header(const RunRecord& run) {
-  return absl::StrCat("regroup watch ", OneLine(run.path), "   ", OneLine(run.name), "   ",
-                      CountOf(run, StageState::kDone), " of ", run.stages.size(), " stages done");
+  return absl::StrCat(OneLine(run.name), "   ", CountOf(run, StageState::kDone), " of ",
+                      run.stages.size(), " stages done   ", OneLine(run.path));
 }
 
 std::string LifeLine(const RunRecord& run) {

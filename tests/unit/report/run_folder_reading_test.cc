@@ -140,7 +140,7 @@ TEST(ReadRun, NotesWhatIsDamagedAndGoesOn) {
   EXPECT_EQ(run.stages[0].state, StageState::kDone);
   const auto notes = Notes(run);
   for (const char* part : {"parent/stage.json: the stage's result cannot be read",
-                           "parent/metrics.jsonl: 1 lines cannot be read", "gqa/stage.json",
+                           "parent/metrics.jsonl: 1 of its lines cannot be read", "gqa/stage.json",
                            "parent.old-1: left out", "environment.json"}) {
     EXPECT_THAT(notes, Contains(HasSubstr(part)));
   }
