@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "report/plot_labels.h"
 #include "report/plot_scale.h"
 #include "report/printable.h"
 
@@ -15,7 +16,6 @@ namespace {
 
 constexpr double kWidth = 360, kHeight = 230;
 constexpr double kLeft = 46, kTop = 22, kBottom = 38, kRight = 12;
-constexpr double kCharacter = 6.4, kLineHeight = 13;  // of the label font
 constexpr size_t kMostLabelColumns = 15, kMostLabels = 6;
 constexpr size_t kColumns = 300;  // of pixels that a line can use
 
@@ -26,62 +26,6 @@ std::string Style(int style, int dash) {
 std::string Text(double x, double y, const char* classes, const std::string& text) {
   return absl::StrFormat("<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">%s</text>\n", x, y, classes,
                          EscapeHtml(text));
-}
-
-// A mark for each style, so that points differ without their colour.
-std::string MarkPath(double x, double y, int style) {
-  switch (style % kPlotStyles) {
-    case 0:
-      return absl::StrFormat("M%.1f %.1fa4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", x - 4, y);
-    case 1:
-      return absl::StrFormat("M%.1f %.1fh7v7h-7z", x - 3.5, y - 3.5);
-    case 2:
-      return absl::StrFormat("M%.1f %.1fl4.5 8h-9z", x, y - 5);
-    case 3:
-      return absl::StrFormat("M%.1f %.1fl4.5 4.5l-4.5 4.5l-4.5 -4.5z", x, y - 4.5);
-    case 4:
-      return absl::StrFormat("M%.1f %.1fl4.5 -8h-9z", x, y + 5);
-    case 5:
-      return absl::StrFormat("M%.1f %.1fh8v3h-8z", x - 4, y - 1.5);
-    case 6:
-      return absl::StrFormat("M%.1f %.1fh3v8h-3z", x - 1.5, y - 4);
-    default:
-      return absl::StrFormat("M%.1f %.1fl8 4l-8 4z", x - 3, y - 4);
-  }
-}
-
-// A label beside the end of a line, or beside a point.
-struct Label {
-  double x = 0, y = 0;
-  int style = 0;
-  std::string text;
-};
-
-double WidthOf(const std::string& text) {
-  return kCharacter * static_cast<double>(CharacterCount(text));
-}
-
-bool Overlap(const Label& a, const Label& b) {
-  return a.x < b.x + WidthOf(b.text) && b.x < a.x + WidthOf(a.text);
-}
-
-// Moves labels down until none covers another, then up where they left the picture.
-void Spread(std::vector<Label>& labels) {
-  std::stable_sort(labels.begin(), labels.end(),
-                   [](const Label& a, const Label& b) { return a.y < b.y; });
-  for (size_t i = 0; i < labels.size(); ++i) {
-    for (size_t above = 0; above < i; ++above) {
-      if (Overlap(labels[above], labels[i]))
-        labels[i].y = std::max(labels[i].y, labels[above].y + kLineHeight);
-    }
-  }
-  for (size_t i = labels.size(); i-- > 0;) {
-    labels[i].y = std::min(labels[i].y, kHeight - kBottom + 4);
-    for (size_t below = i + 1; below < labels.size(); ++below) {
-      if (Overlap(labels[below], labels[i]))
-        labels[i].y = std::min(labels[i].y, labels[below].y - kLineHeight);
-    }
-  }
 }
 
 class LinePicture {
@@ -222,7 +166,7 @@ class LinePicture {
         break;
       }
     }
-    Spread(labels);
+    Spread(labels, kHeight - kBottom + 4);
     std::string svg;
     for (const Label& label : labels) {
       svg += Text(label.x, label.y, absl::StrCat("label t", label.style % kPlotStyles).c_str(),

@@ -16,7 +16,8 @@
 namespace regroup {
 namespace {
 
-constexpr size_t kPlotRows = 8, kLogLines = 5, kLeastLogLines = 2;
+constexpr size_t kPlotRows = 8, kLeastPlotRows = 3, kLeastColumns = 40;
+constexpr size_t kLogLines = 5, kLeastLogLines = 2;
 
 bool HasLog(const StageRecord& stage) {
   return stage.kind == "pretrain" || stage.kind == "uptrain" || stage.kind == "finetune";
@@ -171,16 +172,16 @@ std::string ShownValidation(const StageRecord& stage) {
   return values.empty() ? "" : values.begin()->first;
 }
 
-// Both curves beside each other.
-std::vector<std::string> Curves(const StageRecord& stage, size_t columns) {
+// Both curves beside each other, `rows` high without title and axis.
+std::vector<std::string> Curves(const StageRecord& stage, size_t columns, size_t rows) {
   const std::string name = ShownValidation(stage);
   const Points loss = LossPoints(stage.log), validation = ValidationPoints(stage.log, name);
-  if (loss.x.size() < 2) return {};
-  if (validation.x.size() < 2) return TerminalPlot("training loss", loss, columns, kPlotRows);
+  if (loss.x.size() < 2 || columns < kLeastColumns) return {};
+  if (validation.x.size() < 2) return TerminalPlot("training loss", loss, columns, rows);
   const size_t half = (columns - 3) / 2;
-  std::vector<std::string> left = TerminalPlot("training loss", loss, half, kPlotRows);
+  std::vector<std::string> left = TerminalPlot("training loss", loss, half, rows);
   const std::vector<std::string> right =
-      TerminalPlot(absl::StrCat("validation ", OneLine(name)), validation, half, kPlotRows);
+      TerminalPlot(absl::StrCat("validation ", OneLine(name)), validation, half, rows);
   for (size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
     left[i] += std::string(half - std::min(half, CharacterCount(left[i])) + 3, ' ') + right[i];
   }
@@ -237,12 +238,14 @@ std::vector<std::string> WatchLines(const RunRecord& run, const StageRecord* sta
   for (const StageRecord& one : run.stages) stages.push_back(StageLine(one));
   const std::vector<std::string> current =
       stage == nullptr ? std::vector<std::string>{} : StageLines(*stage, now);
-  std::vector<std::string> curves =
-      stage == nullptr ? std::vector<std::string>{} : Curves(*stage, size.columns);
   const size_t rows = size.rows == 0 ? std::numeric_limits<size_t>::max() : size.rows;
-  const size_t fixed = 2 + current.size() + 1 + kLeastLogLines + 1;
-  if (fixed + stages.size() + 1 + curves.size() + 1 > rows) stages = GroupedStages(run);
-  if (fixed + stages.size() + 1 + curves.size() + 1 > rows) curves.clear();
+  // Header, empty lines, the curves' title and axis, the log's last lines.
+  const size_t fixed = 2 + 4 + current.size() + 2 + kLeastLogLines;
+  if (fixed + stages.size() + kPlotRows > rows) stages = GroupedStages(run);
+  const size_t used = fixed + stages.size();
+  std::vector<std::string> curves;
+  if (stage != nullptr && rows >= used + kLeastPlotRows)
+    curves = Curves(*stage, size.columns, std::min(kPlotRows, rows - used));
 
   std::vector<std::string> lines = {Header(run), LifeLine(run)};
   Append(lines, stages);

@@ -199,6 +199,8 @@ TEST(WatchLines, FitTheScreenAndSayWhereARunStands) {
         "1.0 steps/s", "loss 0.2000", "training loss", "line"})
     EXPECT_THAT(all, HasSubstr(part));
   EXPECT_THAT(all, Not(HasSubstr("\x1B")));
+  EXPECT_THAT(absl::StrJoin(WatchLines(run, stage, 2000, {80, 24}), "\n"),
+              HasSubstr("training loss"));
   for (const size_t rows : {1u, 2u, 5u, 12u, 24u, 60u}) {
     for (const size_t columns : {1u, 12u, 40u, 200u}) {
       const auto lines = WatchLines(run, stage, 2000, {columns, rows});
