@@ -169,8 +169,9 @@ class LinePicture {
     Spread(labels, kHeight - kBottom + 4);
     std::string svg;
     for (const Label& label : labels) {
-      svg += Text(label.x, label.y, absl::StrCat("label t", label.style % kPlotStyles).c_str(),
-                  label.text);
+      const std::string classes =
+          absl::StrCat("label t", label.style % kPlotStyles, label.ends_at_x ? " e" : "");
+      svg += Text(label.x, label.y, classes.c_str(), label.text);
     }
     return svg;
   }
@@ -178,9 +179,10 @@ class LinePicture {
   // Of a line: at the right of the picture. Of a point: beside it, where there is room.
   Label LabelAt(const Series& series, size_t i) const {
     constexpr double kBeside = 7;
-    double x = (series.line ? kWidth - right_ : AtX(series.x[i])) + kBeside;
-    if (x + WidthOf(series.label) > kWidth) x -= 2 * kBeside + WidthOf(series.label);
-    return {x, AtY(series.y[i]) + 4, series.style, series.label};
+    const double at = series.line ? kWidth - right_ : AtX(series.x[i]);
+    const bool left = at + kBeside + WidthOf(series.label) > kWidth;
+    return {left ? at - kBeside : at + kBeside, AtY(series.y[i]) + 4, left, series.style,
+            series.label};
   }
 
   const LinePlot& plot_;

@@ -10,10 +10,14 @@
 namespace regroup {
 namespace {
 
-constexpr double kCharacter = 6.4, kLineHeight = 13;  // of the label font
+constexpr double kCharacter = 6.9, kLineHeight = 13;  // of the label font
+
+double LeftOf(const Label& label) {
+  return label.ends_at_x ? label.x - WidthOf(label.text) : label.x;
+}
 
 bool Overlap(const Label& a, const Label& b) {
-  return a.x < b.x + WidthOf(b.text) && b.x < a.x + WidthOf(a.text);
+  return LeftOf(a) < LeftOf(b) + WidthOf(b.text) && LeftOf(b) < LeftOf(a) + WidthOf(a.text);
 }
 
 }  // namespace

@@ -9,9 +9,11 @@ namespace regroup {
 // The path of a mark around (x, y): one for each style, so that points differ without their colour.
 std::string MarkPath(double x, double y, int style);
 
-// A label beside the end of a line, or beside a point. x: where it begins, y: its base line.
+// A label beside the end of a line, or beside a point. x: where it begins, or ends; y: its base
+// line.
 struct Label {
   double x = 0, y = 0;
+  bool ends_at_x = false;
   int style = 0;
   std::string text;
 };

@@ -86,8 +86,8 @@ std::string QualityTimeSection(const ReportData& data, ModelStyles& styles) {
       "time", "Quality against time",
       absl::StrCat(Paragraph("One mark per model: the plain mean of its tasks' scores against the "
                              "time that a sample takes to decode. The paper's models have 11 "
-                             "billion parameters (Large: 0.8) and other tasks; only the shape "
-                             "compares."),
+                             "billion parameters (Large: 0.8) and were scored on other tasks; "
+                             "only the shape compares."),
                    Figures(QualityTimeFigures(data, styles)),
                    table.rows.empty() ? "" : TableHtml(table), TableHtml(PaperTable())));
 }

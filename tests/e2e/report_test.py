@@ -173,6 +173,23 @@ def check_page(path):
     return page
 
 
+def the_check_of_pages_bites():
+    with tempfile.TemporaryDirectory() as folder:
+        make_run(f"{folder}/run")
+        expect(run("report", f"{folder}/run")[0] == 0, "no report")
+        page = f"{folder}/run/report.html"
+        good = read(page)
+        check_page(page)
+        for damage in ("<p><b>never closed</p>", "<script>1</script>", '<img src="a.png">', '<a href="https://example.org">a</a>',
+                       '<p onclick="f()">a</p>', '<p id="quality">twice</p>', '<a href="#nowhere">a</a>'):
+            put(page, good.replace("</main>", damage + "</main>"))
+            try:
+                check_page(page)
+            except AssertionError:
+                continue
+            raise AssertionError(f"{damage} is not found")
+
+
 def check_tables(folder):
     expect(sorted(os.listdir(folder)) == sorted(f"{t}.{e}" for t in TABLES for e in ("csv", "json")), os.listdir(folder))
     found = {}
@@ -415,7 +432,7 @@ def a_real_run_is_watched_while_it_goes_and_ends_with_its_report():
 
 
 if __name__ == "__main__":
-    main([a_whole_run_has_everything, again_it_replaces_its_own_files_and_nobody_elses, what_is_no_run_is_refused,
+    main([the_check_of_pages_bites, a_whole_run_has_everything, again_it_replaces_its_own_files_and_nobody_elses, what_is_no_run_is_refused,
           broken_runs_are_reported_as_far_as_they_go, several_runs_stand_side_by_side,
           json_prints_the_tables_and_writes_nothing, watch_shows_a_living_run_once, watch_gives_the_terminal_back,
           a_real_run_is_watched_while_it_goes_and_ends_with_its_report])
