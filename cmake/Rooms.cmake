@@ -6,8 +6,8 @@
 # Config structs: src/<room>/*_config.cc make regroup_<room>_config, which knows no LibTorch; the
 # room links it, and so may rooms without LibTorch (recipe).
 # Kernels: src/<room>/*.cu are built where nvcc is. Headers that stand in for missing ones of a
-# library: src/<room>/stubs, visible to the room only. Python that the binary writes: src/<room>/NAME.py
-# becomes the text `extern const char kEmbedded_NAME[]`.
+# library: src/<room>/stubs, visible to the room only. Files that the binary writes (Python, style
+# sheets): src/<room>/NAME.py or NAME.css becomes the text `extern const char kEmbedded_NAME[]`.
 
 set(REGROUP_ROOMS "")
 
@@ -36,9 +36,9 @@ regroup_room(convert DEPS core ops model TEST_DEPS formats checkpoint)
 regroup_room(decode DEPS core data ops model checkpoint TEST_DEPS formats)
 regroup_room(train DEPS core formats text data ops model optim parallel checkpoint)
 regroup_room(evaluate DEPS core text data metrics model parallel checkpoint decode train)
-regroup_room(report PLAIN DEPS core formats)
 # recipe uses of every room below only its config: the headers <room>/*_config.h.
 regroup_room(recipe PLAIN DEPS core LIBS yaml-cpp)
+regroup_room(report PLAIN DEPS core metrics recipe)
 set(_below_pipeline ${REGROUP_ROOMS})
 regroup_room(pipeline DEPS ${_below_pipeline})
 regroup_room(cli DEPS ${_below_pipeline} pipeline)
@@ -72,7 +72,7 @@ function(regroup_glob_room room)
     file(GLOB kernels CONFIGURE_DEPENDS "${folder}/*.cu")
     list(APPEND sources ${kernels})
   endif()
-  file(GLOB texts CONFIGURE_DEPENDS "${folder}/*.py")
+  file(GLOB texts CONFIGURE_DEPENDS "${folder}/*.py" "${folder}/*.css")
   foreach(text IN LISTS texts)
     regroup_embed(${room} "${text}" embedded)
     list(APPEND sources "${embedded}")
@@ -117,7 +117,7 @@ function(regroup_add_room room)
   endforeach()
   if(room STREQUAL recipe)
     foreach(below IN LISTS REGROUP_ROOMS)
-      if(NOT below MATCHES "^(recipe|pipeline|cli)$")
+      if(NOT below MATCHES "^(recipe|report|pipeline|cli)$")
         target_link_libraries(regroup_recipe ${scope} regroup_${below}_config)
       endif()
     endforeach()

@@ -38,6 +38,8 @@ std::vector<Command> AllCommands() {
                                    RecipesListCommand(),
                                    RecipesShowCommand(),
                                    RecipesCopyCommand(),
+                                   ReportCommand(),
+                                   With(WatchCommand(), Computes::kNothing, OnSignal::kPoll),
                                    DoctorCommand(),
                                    DocsCommand()};
   commands.back().hidden = true;

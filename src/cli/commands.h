@@ -24,6 +24,8 @@ Command TokenizeDecodeCommand();
 Command RecipesListCommand();
 Command RecipesShowCommand();
 Command RecipesCopyCommand();
+Command ReportCommand();
+Command WatchCommand();
 Command DoctorCommand();
 Command DocsCommand();
 

@@ -170,10 +170,22 @@ Json EvaluationToJson(const TaskEvaluation& evaluation, const std::string& predi
               {"predictions", predictions_path}};
 }
 
+namespace {
+
+// The start of a source: whole documents would make a file of predictions as large as the data.
+std::string Start(const std::string& text) {
+  size_t end = std::min<size_t>(text.size(), kMostInputBytes);
+  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80) --end;
+  return end == text.size() ? text : text.substr(0, end) + " [...]";
+}
+
+}  // namespace
+
 std::string PredictionLines(const TaskEvaluation& evaluation, const std::vector<Row>& rows) {
   std::string lines;
   for (size_t i = 0; i < rows.size(); ++i) {
     const Json line = {{"id", rows[i].id},
+                       {"input", Start(rows[i].source_text)},
                        {"output", evaluation.predictions[i]},
                        {"references", rows[i].references}};
     lines += DumpJson(line) + "\n";

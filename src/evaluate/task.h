@@ -41,7 +41,10 @@ struct TaskEvaluation {
 };
 Json EvaluationToJson(const TaskEvaluation& evaluation,
                       const std::string& predictions_path);  // contract's keys
-// {"id", "output", "references"}, one line per row: what a predictions file holds.
+// {"id", "input", "output", "references"}, one line per row: what a predictions file holds. The
+// input is the source as text, before it was cut to the task's length, and ends with "[...]" where
+// it is longer than kMostInputBytes.
+inline constexpr size_t kMostInputBytes = 4000;
 std::string PredictionLines(const TaskEvaluation& evaluation, const std::vector<Row>& rows);
 
 // Resamples behind the intervals where the task does not say how many.

@@ -19,6 +19,7 @@
 #include "pipeline/plan.h"
 #include "pipeline/run_folder.h"
 #include "pipeline/stage_functions.h"
+#include "report/report.h"
 
 namespace regroup {
 namespace {
@@ -69,7 +70,9 @@ class Runner {
       if (!Selected(name)) continue;
       REGROUP_RETURN_IF_ERROR(RunStage(name));
     }
-    return run_->ForgetRedo();
+    REGROUP_RETURN_IF_ERROR(run_->ForgetRedo());
+    Report();
+    return absl::OkStatus();
   }
 
  private:
@@ -245,6 +248,22 @@ class Runner {
     out_ << text;
     out_.flush();
     return absl::OkStatus();
+  }
+
+  // Of a run whose stages are all done. A report that cannot be written fails no run.
+  void Report() const {
+    for (const std::string& name : names_) {
+      const auto result = run_->Result(name);
+      if (!result.ok() || !result->has_value()) return;
+    }
+    const std::string file = DefaultReportFile({run_->path()});
+    const auto data = GatherReport({run_->path()});
+    const absl::Status status = data.ok() ? WriteReport(*data, file, false) : data.status();
+    if (!status.ok()) {
+      LogWarning(absl::StrCat("no report: ", std::string(status.message())));
+    } else {
+      LogInfo(absl::StrCat("report: ", file));
+    }
   }
 
   const Recipe& recipe_;

@@ -131,6 +131,21 @@ TEST(EvaluationToJson, HoldsTheContractsKeys) {
   EXPECT_EQ(json["predictions"], "p.jsonl");
 }
 
+TEST(PredictionLines, HoldTheStartOfTheSourceTheOutputAndTheReferences) {
+  std::vector<Row> rows = CopyRows(2);
+  rows[0].source_text = "copy: a";
+  rows[1].source_text = std::string(kMostInputBytes - 1, 'x') + "\xC3\xA4 and more";
+  const std::string lines = PredictionLines(Evaluate(CopyTask(), rows), rows);
+  const size_t end = lines.find('\n');
+  const Json first = Json::parse(lines.substr(0, end)), second = Json::parse(lines.substr(end + 1));
+  EXPECT_EQ(first["id"], 0);
+  EXPECT_EQ(first["input"], "copy: a");
+  EXPECT_EQ(first["output"], rows[0].references[0]);
+  EXPECT_EQ(first["references"], Json(rows[0].references));
+  EXPECT_EQ(second["input"], std::string(kMostInputBytes - 1, 'x') + " [...]")
+      << "cut in a character";
+}
+
 TEST(TaskValidator, GivesLossAndMetricsThroughTheRealDecoder) {
   const auto validator =
       MakeTaskValidator(CopyTask(), CopyRows(6), std::make_shared<WordTokenizer>(), at::kFloat);

@@ -1,0 +1,37 @@
+// The tables of a report, each as rows of cells. The page shows most of them, `report` writes all
+// of them as CSV and JSON.
+#pragma once
+
+#include <vector>
+
+#include "report/data_table.h"
+#include "report/report_data.h"
+
+namespace regroup {
+
+DataTable StagesTable(const ReportData& data);
+DataTable QualityTable(const ReportData& data);
+DataTable SpeedTable(const ReportData& data);
+DataTable RecoveryTable(const ReportData& data);
+DataTable QualityAgainstTimeTable(const ReportData& data);
+DataTable TrainingTable(const ReportData& data);     // every logged step
+DataTable ValidationsTable(const ReportData& data);  // every validation
+DataTable ExamplesTable(const ReportData& data);
+DataTable SkippedTable(const ReportData& data);
+DataTable MissingTable(const ReportData& data);
+DataTable PaperTable();          // the paper's Table 1
+DataTable PaperRecoveryTable();  // the paper's Figure 5
+
+// All of the above; always the same ones, empty where a run has nothing to say.
+std::vector<DataTable> AllTables(const ReportData& data);
+
+// How much of what merging cost a curve has won back at `point`: 1 at the parent's loss (trained as
+// long, where the run has that curve), 0 at the curve's own at alpha 0. NaN where a number is
+// missing or merging cost nothing.
+double GapClosed(const RecoveryCurve* parent, const RecoveryCurve& curve,
+                 const RecoveryPoint& point);
+const RecoveryCurve* ParentCurve(const Findings& findings);
+// The curve's loss at exactly this share, NaN without one.
+double LossAt(const RecoveryCurve& curve, double alpha);
+
+}  // namespace regroup
