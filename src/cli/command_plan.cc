@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/share.h"
 #include "pipeline/plan.h"
 
 namespace regroup {
@@ -15,7 +16,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("recipe", "the recipe's file").Required(), c.recipe);
+    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required(), c.recipe);
     v(Field("set", "key.path=value, wins over the recipe; may be repeated"), c.set);
   }
 };
@@ -23,7 +24,7 @@ struct Options {
 absl::Status Run(const Options& options, const CommonOptions& common) {
   std::vector<std::string> sets = options.set;
   for (std::string& set : CommonOverrides(common)) sets.push_back(std::move(set));
-  const LoadedRecipe loaded = LoadRecipe(options.recipe, sets);
+  const LoadedRecipe loaded = LoadRecipe(RecipeFile(options.recipe), sets);
   RecipePlan plan;
   if (loaded.problems.empty()) {
     plan = PlanRecipe(loaded.recipe);
