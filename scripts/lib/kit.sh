@@ -23,13 +23,13 @@ kit_sums() { kit_lines | awk '{ print $6 "  sources/" $5 }' | LC_ALL=C sort -k2;
 # What the machine itself must have.
 check_kit_machine() {
   local command major
-  for command in c++ cc python3 tar bzip2 xz sha256sum; do
+  for command in c++ cc python3 tar sha256sum; do
     if ! command -v "$command" >/dev/null; then
       fail "$command is not on this machine, and a kit does not hold it: install it, or load the module that has it"
     fi
   done
   major="$(c++ -dumpversion | cut -d. -f1)"
-  if [[ -z "$(c++ --version | grep -i clang)" ]] && ((major < 11)); then
+  if ! c++ --version | grep -qi clang && ((major < 11)); then
     fail "c++ is GCC $major, regroup needs GCC 11 or later: put a newer one first in PATH, as c++ and cc"
   fi
 }
@@ -67,10 +67,12 @@ unpack_kit() { # file folder
     if [[ "$from" == pip:wheel ]]; then
       python3 -m zipfile -e "$aside/sources/$file" "$aside/tools"
     else
-      mkdir "$aside/$name"
-      tar -xf "$aside/sources/$file" -C "$aside/$name" --strip-components=1
+      # Python knows bz2 and xz, also where tar has no programs for them.
+      python3 -W ignore -m tarfile -e "$aside/sources/$file" "$aside/unpacked"
+      mv "$aside"/unpacked/* "$aside/$name"
     fi
   done < <(kit_lines)
+  rmdir "$aside/unpacked"
   gather_tools "$aside/tools"
   chmod 755 "$aside"
   rm -rf "$2"

@@ -130,7 +130,7 @@ def the_binary_does_its_work():
         expect(code == 0, err)
         with open(f"{folder}/rows.jsonl", "w", encoding="utf-8") as file:
             file.write('{"input": "a small model", "target": "reads text"}\n')
-        code, out, err = run("score", "--model", f"{folder}/run/gqa", "--data", f"{folder}/rows.jsonl", "--json")
+        code, out, err = run("score", "--model", f"{folder}/run/gqa/model", "--data", f"{folder}/rows.jsonl", "--json")
         expect(code == 0 and '"rows":1' in out, f"{out}{err}")
 
 
