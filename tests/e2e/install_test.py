@@ -66,7 +66,8 @@ def recipes_are_found_by_name_after_a_move(installed):
 
 
 def a_recipe_runs_by_name_and_a_task_is_found_by_name(installed):
-    sets = [part for one in SMALL for part in ("--set", one)]
+    few = f"tokenizer.train.files=[{installed.prefix}/share/regroup/data/sample/prose_heldout.jsonl.gz]"
+    sets = [part for one in [few, *SMALL] for part in ("--set", one)]
     installed.good("run", "quickstart", "--only", "tokenizer", "--only", "parent", *sets)
     with open(f"{installed.work}/rows.jsonl", "w", encoding="utf-8") as file:
         file.write('{"description": "A tool that sorts lines.", "synopsis": "sorts lines"}\n')
