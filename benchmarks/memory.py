@@ -30,6 +30,8 @@ CASES = {
     "base-2x512": ("base", "fp32", 2, 2, 512, 0.0, 12, "adafactor", 32128),
     "base-bf16-mqa-4x512-parts-of-1": ("base", "bf16", 4, 1, 512, 0.1, 1, "adafactor", 32128),
     "base-4x256-dropout": ("base", "fp32", 4, 4, 256, 0.1, 12, "adafactor", 32128),
+    "small-2x1536": ("small", "fp32", 2, 2, 1536, 0.0, 3, "adafactor", 32128),
+    "base-8x128": ("base", "fp32", 8, 8, 128, 0.0, 6, "adafactor", 32128),
     "large-1x512": ("large", "fp32", 1, 1, 512, 0.0, 16, "adafactor", 32128),
 }
 

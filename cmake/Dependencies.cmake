@@ -1,32 +1,12 @@
-# The libraries from the distribution, LibTorch and SentencePiece, each as a target.
+# The libraries, LibTorch and SentencePiece, each as a target: from the distribution's packages or from an offline kit.
 # Included by CMakeLists.txt; which room links which is said in Rooms.cmake.
 
 find_package(Threads REQUIRED)
-find_package(absl REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(yaml-cpp REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(GTest REQUIRED)
-
-# Libraries that Debian ships without CMake files: header and library, looked up by name.
-function(regroup_find_plain_library target header library package)
-  find_path(REGROUP_${target}_INCLUDE ${header})
-  find_library(REGROUP_${target}_LIBRARY ${library})
-  if(NOT REGROUP_${target}_INCLUDE OR NOT REGROUP_${target}_LIBRARY)
-    message(FATAL_ERROR "${header} not found: install ${package}, or run scripts/setup")
-  endif()
-  add_library(${target} INTERFACE IMPORTED GLOBAL)
-  set_target_properties(${target} PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${REGROUP_${target}_INCLUDE}"
-    INTERFACE_LINK_LIBRARIES "${REGROUP_${target}_LIBRARY}")
-endfunction()
-regroup_find_plain_library(zstd_plain zstd.h zstd libzstd-dev)
-regroup_find_plain_library(xxhash_plain xxhash.h xxhash libxxhash-dev)
-regroup_find_plain_library(utf8proc_plain utf8proc.h utf8proc libutf8proc-dev)
-
-find_path(REGROUP_CLI11_INCLUDE CLI/CLI.hpp)
-if(NOT REGROUP_CLI11_INCLUDE)
-  message(FATAL_ERROR "CLI/CLI.hpp not found: install libcli11-dev, or run scripts/setup")
+set(REGROUP_KIT "" CACHE PATH "Folder of sources that scripts/setup --kit unpacked; empty: the distribution's packages")
+if(REGROUP_KIT)
+  include(Kit)
+else()
+  include(Distribution)
 endif()
 
 # Abseil's components are named one by one: a missing one is an undefined symbol when linking.
@@ -60,6 +40,14 @@ target_link_libraries(sentencepiece_static INTERFACE
 
 if(REGROUP_LIBTORCH_ROOMS)
   find_package(LibTorch REQUIRED)
+  set(CMAKE_BUILD_RPATH "${LibTorch_ROOT_DIR}/lib") # cmake/Install.cmake says what an installed binary has
+  set(REGROUP_CUDA_VERSION "") # for --version
+  if(LibTorch_HAS_CUDA)
+    set(REGROUP_CUDA_VERSION "${LibTorch_CUDA_VERSION}")
+    if(REGROUP_CUDA_VERSION STREQUAL "")
+      set(REGROUP_CUDA_VERSION "unknown")
+    endif()
+  endif()
   if(LibTorch_CUDA_KERNELS)
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_RUNTIME_LIBRARY Shared) # as LibTorch has it

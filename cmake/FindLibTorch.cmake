@@ -217,7 +217,7 @@ function(_libtorch_add_target)
   target_link_libraries(LibTorch::LibTorch INTERFACE
     "-Wl,--push-state,--no-as-needed,${joined},--pop-state")
   target_link_options(LibTorch::LibTorch INTERFACE
-    -fopenmp "-Wl,--allow-shlib-undefined" "-Wl,-rpath,${lib}")
+    -fopenmp "-Wl,--allow-shlib-undefined")
 endfunction()
 
 _libtorch_choose_root()

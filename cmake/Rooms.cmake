@@ -41,13 +41,18 @@ regroup_room(recipe PLAIN DEPS core LIBS yaml-cpp)
 regroup_room(report PLAIN DEPS core metrics recipe)
 set(_below_pipeline ${REGROUP_ROOMS})
 regroup_room(pipeline DEPS ${_below_pipeline})
-regroup_room(cli DEPS ${_below_pipeline} pipeline)
+regroup_room(cli DEPS ${_below_pipeline} pipeline LIBS cli11_plain)
+
+set(error_on_warning -Werror)
+if(REGROUP_KIT)
+  set(error_on_warning "") # a kit meets compilers that nobody has tried: their new warnings do not stop it
+endif()
 
 # g++ 12 warns of these inside its own std::string (GCC bugs 105651, 105329): which of them, and
 # where, changes with the optimization level and the processor.
 add_library(regroup_warnings INTERFACE)
 target_compile_options(regroup_warnings INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion ${error_on_warning}>
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow>)
 
 # A source file that holds the text of a file, so that the binary needs no file beside it.
@@ -159,10 +164,13 @@ function(regroup_add_binary)
   if(NOT found)
     return()
   endif()
-  set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/src/cli/bind.cc" PROPERTIES
-    COMPILE_DEFINITIONS "REGROUP_VERSION=\"${PROJECT_VERSION}\"")
+  set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/src/cli/version.cc" PROPERTIES
+    COMPILE_DEFINITIONS "REGROUP_VERSION=\"${PROJECT_VERSION}\";REGROUP_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";\
+REGROUP_CUDA_VERSION=\"${REGROUP_CUDA_VERSION}\"")
   add_executable(regroup "${main}")
   target_link_libraries(regroup PRIVATE regroup_cli regroup_warnings)
+  list(TRANSFORM REGROUP_ROOMS PREPEND regroup_ OUTPUT_VARIABLE libraries)
+  regroup_add_commit(regroup ${libraries})
   target_precompile_headers(regroup REUSE_FROM regroup_aten_pch)
 endfunction()
 
@@ -196,6 +204,7 @@ function(regroup_rooms)
   endif()
 endfunction()
 
+include(Commit)
 include(Tests)
 include(Benchmarks)
 include(Fuzz)

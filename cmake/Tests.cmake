@@ -5,7 +5,7 @@
 #   tests/golden/<room>/*.cc  -> <room>_golden_test   label golden
 #   tests/e2e/*_test.cc       -> e2e_<name>_test      label e2e, runs the real binary
 #   tests/{unit,golden,e2e,architecture,fuzz}/**/*_test.{py,sh}   scripts, label of their folder
-# *_slow_test, *_peers_test and *_gpu_test make a binary of their own with that label.
+# *_slow_test, *_peers_test and *_gpu_test make a binary of their own with that label; *_kit_test.py gets its label too.
 # Environment of every test: REGROUP_BINARY, REGROUP_SOURCE_DIR, REGROUP_BUILD_DIR.
 
 set(REGROUP_TEST_ENVIRONMENT
@@ -83,7 +83,7 @@ endfunction()
 
 function(regroup_labels_of file kind out)
   set(labels ${kind})
-  if(file MATCHES "_(slow|peers|gpu)_test\\.[a-z]+$")
+  if(file MATCHES "_(slow|peers|gpu|kit)_test\\.[a-z]+$")
     list(APPEND labels ${CMAKE_MATCH_1})
   endif()
   set(${out} "${labels}" PARENT_SCOPE)

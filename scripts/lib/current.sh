@@ -1,5 +1,5 @@
-# Whether set-up and build are current, and making them so. Sourced by scripts/regroup,
-# scripts/test, scripts/dev and scripts/setup. When all is current it touches no network.
+# Whether set-up and build are current, and making them so. Sourced by scripts/regroup, scripts/test,
+# scripts/dev, scripts/gpu_check and scripts/setup, after kit.sh. When all is current it touches no network.
 
 sentencepiece_dir="$cache/sentencepiece-0.2.0"
 
@@ -7,7 +7,7 @@ sentencepiece_dir="$cache/sentencepiece-0.2.0"
 setup_key() {
   {
     cat "$repo/scripts/setup" "$repo"/scripts/lib/* "$repo/cmake/FindLibTorch.cmake"
-    echo "${REGROUP_LIBTORCH:-}|${Torch_DIR:-}"
+    echo "${REGROUP_LIBTORCH:-}|${Torch_DIR:-}|$(chosen_kit)"
   } | sha256sum | cut -c1-16
 }
 
@@ -25,14 +25,16 @@ ensure_setup() {
   setup_is_current || "$repo/scripts/setup"
 }
 
-# Configures where that was not yet done for this LibTorch.
+# What a build folder is configured for: LibTorch's folder, and the kit's where one is used.
+build_inputs() { cat "$(setup_stamp)" && chosen_kit; }
+
+# Configures where that was not yet done for these. Nothing that was found before is kept.
 ensure_configured() {
-  local stamp
-  stamp="$(setup_stamp)"
-  if [[ ! -f "$build_dir/build.ninja" ]] || ! cmp -s "$stamp" "$build_dir/libtorch.root"; then
+  if [[ ! -f "$build_dir/build.ninja" ]] || ! diff -q <(build_inputs) "$build_dir/configured_for" >/dev/null 2>&1; then
     say "configuring $build_dir"
-    (cd "$repo" && cmake --preset "$preset" >&2)
-    cp "$stamp" "$build_dir/libtorch.root"
+    rm -f "$build_dir/CMakeCache.txt"
+    (cd "$repo" && cmake --preset "$preset" -DREGROUP_KIT="$(chosen_kit)" >&2)
+    build_inputs >"$build_dir/configured_for"
   fi
 }
 

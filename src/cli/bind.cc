@@ -1,8 +1,6 @@
 // CLI11 splits the arguments; names, limits and messages come from the commands' own fields.
 #include "cli/bind.h"
 
-#include <torch/headeronly/version.h>
-
 #include <CLI/CLI.hpp>
 #include <set>
 
@@ -10,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "cli/commands.h"
+#include "cli/version.h"
 
 namespace regroup {
 namespace {
@@ -241,7 +240,8 @@ std::string Overview(const std::vector<Command>& commands) {
     absl::StrAppend(&text, left, group.empty() ? command.summary : GroupSummary(group), "\n");
   }
   return absl::StrCat(text,
-                      "\nregroup COMMAND --help says more; regroup --version names the version.\n");
+                      "\nregroup COMMAND --help says more; regroup --version names versions and "
+                      "instruction sets.\n");
 }
 
 absl::StatusOr<Invocation> ParseArguments(std::vector<Command>& commands,
@@ -253,7 +253,10 @@ absl::StatusOr<Invocation> ParseArguments(std::vector<Command>& commands,
     return result;
   }
   if (arguments[0] == "--version") {
-    result.help = "regroup " REGROUP_VERSION ", LibTorch " TORCH_VERSION "\n";
+    const std::string form = arguments.size() > 1 ? arguments[1] : "";
+    if (arguments.size() > 2 || (!form.empty() && form != "--json"))
+      return UserError("regroup --version", "takes --json and nothing else");
+    result.help = form.empty() ? VersionText() : DumpJson(VersionJson()) + "\n";
     return result;
   }
   std::string name = arguments[0];

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
+#include "cli/share.h"
 #include "core/files.h"
 #include "evaluate/commands.h"
 #include "pipeline/context.h"
@@ -45,7 +46,7 @@ struct Options {
 // "titles" -> configs/task/titles.yaml beside the binary; a path stays.
 absl::StatusOr<std::string> TaskPath(const std::string& task) {
   if (FileExists(task)) return task;
-  const std::string folder = JoinPath(HomeFolder(), "configs/task");
+  const std::string folder = JoinPath(ShareFolder(), "configs/task");
   const std::string shipped = JoinPath(folder, task + ".yaml");
   if (FileExists(shipped)) return shipped;
   std::vector<std::string> names;

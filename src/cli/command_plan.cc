@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/share.h"
 #include "pipeline/device.h"
 #include "pipeline/plan.h"
 
@@ -18,7 +19,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("recipe", "the recipe's file").Required(), c.recipe);
+    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required(), c.recipe);
     v(Field("set", "key.path=value, wins over the recipe; may be repeated"), c.set);
     v(Field("device_spec", "plans for a machine that is not here: h100:8, a100-80gb, cpu:16"),
       c.device_spec);
@@ -37,7 +38,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
       return UserError("--calibrate", "measures this machine, --device-spec plans for another");
   }
   if (options.calibrate) REGROUP_RETURN_IF_ERROR(CalibrateMachine());
-  const LoadedRecipe loaded = LoadRecipe(options.recipe, sets);
+  const LoadedRecipe loaded = LoadRecipe(RecipeFile(options.recipe), sets);
   RecipePlan plan;
   if (loaded.problems.empty()) {
     plan = PlanRecipe(loaded.recipe, device);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/commands.h"
+#include "cli/share.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "pipeline/own_recipe.h"
@@ -61,11 +62,12 @@ struct DocsOptions {
 };
 
 absl::StatusOr<std::string> RecipesFolder() {
-  const std::string home = HomeFolder();
-  if (!home.empty()) return JoinPath(home, "recipes");
-  return UserError("recipes",
-                   "the shipped recipes are not beside this binary; set REGROUP_HOME to the folder "
-                   "with recipes/ and configs/");
+  const std::string share = ShareFolder();
+  if (!share.empty()) return JoinPath(share, "recipes");
+  return UserError(
+      "recipes",
+      "the shipped recipes are not beside this binary; set REGROUP_SHARE to the folder "
+      "with recipes/ and configs/");
 }
 
 absl::StatusOr<std::vector<std::string>> RecipeNames(const std::string& folder) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cli/commands.h"
+#include "cli/share.h"
 #include "core/files.h"
 #include "core/stop.h"
 #include "pipeline/run_recipe.h"
@@ -21,7 +22,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("recipe", "the recipe's file").Required(), c.recipe);
+    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required(), c.recipe);
     v(Field("set", "key.path=value, wins over the recipe; may be repeated"), c.set);
     v(Field("only", "run these stages only"), c.only);
     v(Field("redo", "move these stages' folders aside and run them again"), c.redo);
@@ -61,7 +62,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   REGROUP_RETURN_IF_ERROR(SetTimeLimit(options.stop_after));
   std::vector<std::string> sets = options.set;
   for (std::string& set : CommonOverrides(common)) sets.push_back(std::move(set));
-  const LoadedRecipe loaded = LoadRecipe(options.recipe, sets);
+  const LoadedRecipe loaded = LoadRecipe(RecipeFile(options.recipe), sets);
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
   const RunOptions how{options.out, options.only, options.redo};
   std::ostream nowhere(nullptr);

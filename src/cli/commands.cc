@@ -1,11 +1,9 @@
 // The list of commands and what several of them share.
 #include "cli/commands.h"
 
-#include <cstdlib>
-#include <filesystem>
+#include <map>
 
 #include "absl/strings/str_cat.h"
-#include "core/files.h"
 #include "core/stop.h"
 
 namespace regroup {
@@ -67,18 +65,6 @@ std::vector<std::string> CommonOverrides(const CommonOptions& common) {
   if (!common.precision.empty()) sets.push_back(absl::StrCat("precision=", common.precision));
   if (common.seed.has_value()) sets.push_back(absl::StrCat("seed=", *common.seed));
   return sets;
-}
-
-std::string HomeFolder() {
-  if (const char* home = std::getenv("REGROUP_HOME")) return home;
-  std::error_code error;
-  std::filesystem::path folder =
-      std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (; folder.has_relative_path(); folder = folder.parent_path()) {
-    if (FolderExists((folder / "recipes").string()) && FolderExists((folder / "configs").string()))
-      return folder.string();
-  }
-  return "";
 }
 
 }  // namespace regroup

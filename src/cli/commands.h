@@ -41,8 +41,4 @@ absl::Status GoesOn(const absl::Status& status);
 // --device, --precision and --seed as overrides of a recipe.
 std::vector<std::string> CommonOverrides(const CommonOptions& common);
 
-// The folder with recipes/ and configs/ beside or above the binary, or REGROUP_HOME; "" if there is
-// none.
-std::string HomeFolder();
-
 }  // namespace regroup

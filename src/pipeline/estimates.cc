@@ -13,7 +13,9 @@ namespace {
 constexpr double kStepOverhead = 0.012;        // seconds per micro-batch outside matrix products
 constexpr int64_t kEncoderChunkTokens = 2048;  // decode/encoder.cc works on as many at a time
 constexpr double kDecodeStepOverhead = 3e-4;   // seconds per layer of one decoder step
-constexpr double kAllocatorSlack = 1.1;        // pages that freed tensors leave behind
+// Fitted on nano-32x128, small-8x512 and base-2x512 of benchmarks/memory.py: pages that freed
+// tensors leave behind, and the share of the gradients that finds no place among them.
+constexpr double kAllocatorSlack = 1.1, kGradientsOnTop = 0.3;
 
 int64_t BytesPerValue(const std::string& precision) { return precision == "bf16" ? 2 : 4; }
 
@@ -95,7 +97,8 @@ int64_t TrainingMemory(const T5Config& config, const TrainingShape& shape) {
   const double step =
       std::max(activations + waiting * gradients, (waiting + 1) * gradients + 3 * head);
   return BaseMemory() + SlotBytes(config, shape.optimizer) +
-         static_cast<int64_t>(4 * parameters + kAllocatorSlack * step);
+         static_cast<int64_t>(4 * parameters + kAllocatorSlack * step +
+                              kGradientsOnTop * gradients);
 }
 
 int64_t DecodingMemory(const T5Config& config, int64_t rows, int64_t source, int64_t target) {

@@ -3,6 +3,7 @@ that stand in for the real ones. And: a current checkout starts at once, without
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -13,12 +14,14 @@ BUILD = pathlib.Path(os.environ["REGROUP_BUILD_DIR"])
 
 
 class Machine(unittest.TestCase):
-    """A machine of stand-in commands, an empty home and an empty cache."""
+    """A machine of stand-in commands, an empty home and an empty cache, and the scripts in a folder of their own."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.dir = pathlib.Path(folder.name)
+        for name in ("scripts", "cmake"):  # a kit that this checkout builds from is not seen there
+            shutil.copytree(SOURCE / name, self.dir / "checkout" / name)
         self.command("python3", "exit 0")  # no Python torch
         self.command("nvidia-smi", "exit 9")
         for name in ("apt-get", "curl"):
@@ -34,7 +37,7 @@ class Machine(unittest.TestCase):
         env = {k: v for k, v in os.environ.items() if k not in ("REGROUP_LIBTORCH", "Torch_DIR")}
         env.update(PATH=f"{self.dir}/bin:{env['PATH']}", HOME=str(self.dir / "home"),
                    XDG_CACHE_HOME=str(self.dir / "cache"), **environment)
-        return subprocess.run([SOURCE / "scripts/setup", *arguments], env=env, text=True,
+        return subprocess.run([self.dir / "checkout/scripts/setup", *arguments], env=env, text=True,
                               capture_output=True, check=False)
 
     def dry_run(self, *arguments, **environment):
