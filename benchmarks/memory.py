@@ -33,6 +33,8 @@ CASES = {
     "small-2x1536": ("small", "fp32", 2, 2, 1536, 0.0, 3, "adafactor", 32128),
     "base-8x128": ("base", "fp32", 8, 8, 128, 0.0, 6, "adafactor", 32128),
     "large-1x512": ("large", "fp32", 1, 1, 512, 0.0, 16, "adafactor", 32128),
+    "base-gqa-bf16-2x1024-dropout": ("base", "bf16", 2, 2, 1024, 0.1, 4, "adafactor", 32128),
+    "small-mqa-adamw-16x128-parts-of-8": ("small", "fp32", 16, 8, 128, 0.0, 1, "adamw", 32128),
 }
 
 

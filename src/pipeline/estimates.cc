@@ -45,7 +45,7 @@ double SavedValues(const T5Config& c, double rows, double s, double t) {
 
 // Working memory of the backward pass of the widest layer: gradients beside what was saved.
 double WorkingValues(const T5Config& c, double rows, double s) {
-  const double attention = 3 * static_cast<double>(c.num_heads) * s * s;
+  const double attention = 2 * static_cast<double>(c.num_heads) * s * s;
   const double feed_forward =
       s * (4 * static_cast<double>(c.d_ff) + 3 * static_cast<double>(c.d_model));
   return rows * std::max(attention, feed_forward);
