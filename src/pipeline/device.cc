@@ -5,6 +5,7 @@
 #include <ATen/Version.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
@@ -85,11 +86,12 @@ void TakeMeasured(const Json& json, Device& device) {
   take("bytes_per_second", device.bytes_per_second);
 }
 
-absl::Status UnknownSpec(const std::string& spec, const std::string& name) {
+absl::Status WrongSpec(const std::string& spec, const std::string& name) {
   std::vector<std::string> names = {"cpu"};
   for (const auto& [known, numbers] : PublishedDevices()) names.push_back(known);
+  const bool known_name = std::ranges::find(names, name) != names.end();
   return UserError("--device-spec",
-                   absl::StrCat("found \"", spec, "\"", DidYouMean(name, names),
+                   absl::StrCat("found \"", spec, "\"", known_name ? "" : DidYouMean(name, names),
                                 ", expected a device and, after a colon, how many: ",
                                 absl::StrJoin(names, ", "), ", for instance h100:8 or cpu:16"));
 }
@@ -127,7 +129,7 @@ absl::StatusOr<Device> DeviceOf(const std::string& spec) {
   int64_t count = 1;
   if (colon != std::string::npos &&
       (!absl::SimpleAtoi(spec.substr(colon + 1), &count) || count < 1 || count > 1'000'000)) {
-    return UnknownSpec(spec, name);
+    return WrongSpec(spec, name);
   }
   if (name == "cpu") {  // so many cores of this kind
     Device device = Assumed(DescribeMachine(), count);
@@ -137,7 +139,7 @@ absl::StatusOr<Device> DeviceOf(const std::string& spec) {
     return device;
   }
   const auto found = PublishedDevices().find(name);
-  if (found == PublishedDevices().end()) return UnknownSpec(spec, name);
+  if (found == PublishedDevices().end()) return WrongSpec(spec, name);
   const Published& numbers = found->second;
   Device device;
   device.name = absl::StrCat(count, " x ", name);

@@ -15,10 +15,10 @@ import tempfile
 import threading
 import time
 
-from bad_input import configs, flags, metrics, outputs, pickles, recipes, rows, streams, tasks, tokenizers, weights
+from bad_input import configs, flags, long_runs, metrics, outputs, pickles, recipes, rows, streams, tasks, tokenizers, weights
 from regroup_cli import BINARY
 
-KINDS = (weights, pickles, configs, tokenizers, rows, streams, recipes, tasks, outputs, metrics, flags)
+KINDS = (weights, pickles, configs, tokenizers, rows, streams, recipes, long_runs, tasks, outputs, metrics, flags)
 FEWEST_CASES = 200
 SECONDS = 10
 # The binary takes 110 MB before it reads anything, about 125 MB with a small model, 240 MB where a line of 64 MB is

@@ -34,7 +34,7 @@ def logged(folder):
     with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
         for line in map(json.loads, file):
             values = {f"validation/{key}": value for key, value in line.get("validation", {}).items()} or \
-                {f"train/{key}": value for key, value in line.items() if key not in ("stage", "step", "time")}
+                {f"train/{key}": value for key, value in line.items() if key not in ("stage", "step", "steps", "time")}
             for tag, value in values.items():
                 found.setdefault(tag, {})[line["step"]] = value
     return found
