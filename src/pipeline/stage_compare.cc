@@ -109,12 +109,14 @@ class Comparison {
     return absl::OkStatus();
   }
 
-  // Times of exactly the row's model, where the bench stage timed it.
+  // Times of the row's model, or of one that was fine-tuned from it: they have the same shape.
   absl::Status AddBench(Json& rows) const {
     REGROUP_ASSIGN_OR_RETURN(const Json result, context_.ResultOf(stage_.bench));
     const std::vector<std::string>& timed = recipe_.Find(stage_.bench)->As<BenchStage>().from;
     for (Json& row : rows) {
-      const auto found = std::find(timed.begin(), timed.end(), row["name"].get<std::string>());
+      const auto found = std::find_if(timed.begin(), timed.end(), [&](const std::string& from) {
+        return BaseOf(recipe_, from) == row["name"].get<std::string>();
+      });
       if (found != timed.end())
         row["bench"] = result["models"][static_cast<size_t>(found - timed.begin())];
     }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "report/paper.h"
 #include "report/table.h"
@@ -58,7 +59,7 @@ std::string SpeedText(const Json& rows, const Json& bench) {
     const Json step = measured(row, "step_ms");
     const Json bytes = measured(row, "kv_bytes");
     table.rows.push_back(
-        {row["label"].get<std::string>(), row["name"].get<std::string>(), Number(ms, 2),
+        {row["label"].get<std::string>(), BaseName(row["name"].get<std::string>()), Number(ms, 2),
          Ratio(measured(rows[0], "ms_per_sample"), ms),
          step.is_object() ? Number(step.value("median", Json()), 2) : "-",
          bytes.is_number() ? FormatBytes(bytes.get<double>()) : "-",

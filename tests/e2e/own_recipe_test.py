@@ -52,6 +52,8 @@ def own_rows_become_evaluated_exported_models():
     expect(code == 0 and json.loads(out)["problems"] == [], err)
     code, out, err = run("run", made["recipe"], "--out", path("run"), *SMALL)
     expect(code == 0 and "Quality" in out and "GQA-2" in out and "MQA" in out, out + err)
+    table = json.loads(read(path("run", "table", "table.json")))
+    expect(len(table["rows"]) == 3 and all(row["bench"]["ms_per_sample"] > 0 for row in table["rows"]), table["rows"])
     for stage in ("gqa_export", "mqa_export"):
         config = json.loads(read(path("run", stage, "model", "config.json")))
         expect("kv_heads" not in config, "the export is not plain")
