@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
+#include "cli/shipped.h"
 #include "core/files.h"
 #include "evaluate/commands.h"
 #include "pipeline/context.h"
@@ -41,20 +42,6 @@ struct Options {
       c.bootstrap);
   }
 };
-
-// "titles" -> configs/task/titles.yaml beside the binary; a path stays.
-absl::StatusOr<std::string> TaskPath(const std::string& task) {
-  if (FileExists(task)) return task;
-  const std::string folder = JoinPath(HomeFolder(), "configs/task");
-  const std::string shipped = JoinPath(folder, task + ".yaml");
-  if (FileExists(shipped)) return shipped;
-  std::vector<std::string> names;
-  for (const std::string& name : ListFolder(folder).value_or(std::vector<std::string>{})) {
-    if (name.ends_with(".yaml")) names.push_back(name.substr(0, name.size() - 5));
-  }
-  return UserError("--task",
-                   absl::StrCat("there is no task file \"", task, "\"", DidYouMean(task, names)));
-}
 
 // The predictions replace a file of their name: none that is read here.
 absl::Status CheckPredictions(const Options& options, const std::string& task) {
