@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "pipeline/plan.h"
 
 namespace regroup {
@@ -15,7 +16,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("recipe", "the recipe's file").Required(), c.recipe);
+    v(Field("recipe", "the recipe's file").Required().Path(), c.recipe);
     v(Field("set", "key.path=value, wins over the recipe; may be repeated"), c.set);
   }
 };
@@ -35,7 +36,11 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   } else if (!plan.stages.empty()) {
     std::cout << PlanToText(plan);
   }
-  return plan.problems.ToStatus();
+  REGROUP_RETURN_IF_ERROR(plan.problems.ToStatus());
+  std::vector<std::string> words = {"run", options.recipe};
+  for (const std::string& set : sets) words.insert(words.end(), {"--set", set});
+  SayNext(common, OwnCommand(words));
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ std::vector<Command> AllCommands() {
                                    RecipesListCommand(),
                                    RecipesShowCommand(),
                                    RecipesCopyCommand(),
+                                   CompletionCommand(),
                                    DoctorCommand(),
                                    DocsCommand()};
   commands.back().hidden = true;

@@ -24,6 +24,7 @@ Command TokenizeDecodeCommand();
 Command RecipesListCommand();
 Command RecipesShowCommand();
 Command RecipesCopyCommand();
+Command CompletionCommand();
 Command DoctorCommand();
 Command DocsCommand();
 

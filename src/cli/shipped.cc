@@ -11,15 +11,29 @@
 
 namespace regroup {
 
-absl::StatusOr<std::string> TaskPath(const std::string& task) {
-  if (FileExists(task)) return task;
-  const std::string folder = JoinPath(HomeFolder(), "configs/task");
-  const std::string shipped = JoinPath(folder, task + ".yaml");
-  if (FileExists(shipped)) return shipped;
+std::vector<std::string> ShippedNames(const std::string& folder) {
   std::vector<std::string> names;
-  for (const std::string& name : ListFolder(folder).value_or(std::vector<std::string>{})) {
+  if (HomeFolder().empty()) return names;
+  const auto files = ListFolder(JoinPath(HomeFolder(), folder));
+  for (const std::string& name : files.value_or(std::vector<std::string>{})) {
     if (name.ends_with(".yaml")) names.push_back(name.substr(0, name.size() - 5));
   }
+  return names;
+}
+
+absl::StatusOr<std::string> RecipesFolder() {
+  const std::string home = HomeFolder();
+  if (!home.empty()) return JoinPath(home, "recipes");
+  return UserError("recipes",
+                   "the shipped recipes are not beside this binary; set REGROUP_HOME to the folder "
+                   "with recipes/ and configs/");
+}
+
+absl::StatusOr<std::string> TaskPath(const std::string& task) {
+  if (FileExists(task)) return task;
+  const std::string shipped = JoinPath(HomeFolder(), absl::StrCat("configs/task/", task, ".yaml"));
+  if (FileExists(shipped)) return shipped;
+  const std::vector<std::string> names = ShippedNames("configs/task");
   const std::string near = DidYouMean(task, names);
   return UserError("--task", absl::StrCat("there is no task file \"", task, "\"",
                                           near.empty() ? DidYouMeanPath(task) : near,
