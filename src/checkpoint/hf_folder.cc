@@ -14,6 +14,7 @@
 #include "checkpoint/tensor_file.h"
 #include "checkpoint/weight_files.h"
 #include "core/files.h"
+#include "core/near_path.h"
 
 namespace regroup {
 namespace {
@@ -118,7 +119,8 @@ absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
 
 absl::Status CheckIsModelFolder(const std::string& folder) {
   if (!FolderExists(folder))
-    return UserError(folder, "no such folder; a Hugging Face T5 folder was expected");
+    return UserError(folder, absl::StrCat("no such folder; a Hugging Face T5 folder was expected",
+                                          DidYouMeanPath(folder)));
   if (IsThere(JoinPath(folder, "config.json"))) return absl::OkStatus();
   return UserError(folder, "no config.json; a Hugging Face T5 folder was expected");
 }

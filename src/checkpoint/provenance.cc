@@ -42,8 +42,9 @@ std::string Converted(const Json& conversion) {
   if (method.empty()) return "";
   std::vector<std::string> sites;
   for (const Json& site : At(config, "sites")) sites.push_back(Text(site));
-  return absl::StrCat("K/V heads of ", absl::StrJoin(sites, ", "), " merged by ", method, " to ",
-                      HeadsText(At(config, "kv_heads")), source.empty() ? "" : ", from ", source);
+  return absl::StrCat("K/V heads", sites.empty() ? "" : " of ", absl::StrJoin(sites, ", "),
+                      " merged by ", method, " to ", HeadsText(At(config, "kv_heads")),
+                      source.empty() ? "" : ", from ", source);
 }
 
 std::string Uptrained(const Json& provenance) {

@@ -76,7 +76,8 @@ absl::Status CheckCommon(const Command& command, const CommonOptions& common) {
   const bool on_cpu = device.empty() || device == "auto" || device == "cpu";
   if (!on_cpu && !IsCuda(device)) {
     return UserError("--device",
-                     absl::StrCat("found \"", device, "\", expected auto, cpu, cuda or cuda:N"));
+                     absl::StrCat("found \"", device, "\", expected auto, cpu, cuda or cuda:N",
+                                  DidYouMean(device, {"auto", "cpu", "cuda"})));
   }
   if (!on_cpu && command.computes != Computes::kAnywhere) {
     return UserError("--device", absl::StrCat(name, " computes on the CPU; leave --device out"));

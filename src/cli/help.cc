@@ -33,20 +33,25 @@ std::string HeadWord(const Command& command) {
   return group.empty() ? name : group;
 }
 
-// "--method mean|first|random", "--from PATH", "--set TEXT...".
+// Whether the values that a flag may have stand beside its name, or behind its help.
+bool ValuesFit(const Flag& flag) {
+  const std::string values = absl::StrJoin(flag.field.one_of, "|");
+  return !values.empty() && DisplayName(flag).size() + values.size() + 5 <= kHelpColumn;
+}
+
+// "--precision fp32|bf16", "--from PATH", "--set TEXT...".
 std::string Usage(const Flag& flag) {
   if (flag.positional) return DisplayName(flag);
   if (flag.is_switch) return DisplayName(flag);
   const std::string values = absl::StrJoin(flag.field.one_of, "|");
-  const bool shown = !values.empty() && values.size() <= 16;
-  return absl::StrCat(DisplayName(flag), " ", shown ? values : flag.value_name,
+  return absl::StrCat(DisplayName(flag), " ", ValuesFit(flag) ? values : flag.value_name,
                       flag.is_list ? "..." : "");
 }
 
 std::string FlagLines(const Flag& flag) {
   std::string help = flag.field.help;
   const std::string values = absl::StrJoin(flag.field.one_of, ", ");
-  if (values.size() > 16) absl::StrAppend(&help, " (", values, ")");
+  if (!values.empty() && !ValuesFit(flag)) absl::StrAppend(&help, " (", values, ")");
   if (!flag.default_text.empty()) absl::StrAppend(&help, " (default ", flag.default_text, ")");
   std::string left = "  " + Usage(flag);
   left.resize(std::max(left.size() + 2, kHelpColumn), ' ');

@@ -89,11 +89,18 @@ int64_t MemoryLimit() {
   return static_cast<int64_t>(limit);
 }
 
+// Files that the group has read and that can be forgotten do not count.
 int64_t MemoryUsedInGroup() {
   const std::string folder = GroupFolder("memory");
   const int64_t unified = NumberInFile(folder + "/memory.current");
-  return std::max<int64_t>(0,
-                           unified > 0 ? unified : NumberInFile(folder + "/memory.usage_in_bytes"));
+  const int64_t used = unified > 0 ? unified : NumberInFile(folder + "/memory.usage_in_bytes");
+  std::ifstream file(folder + "/memory.stat");
+  std::string key;
+  int64_t value = 0, forgettable = 0;
+  while (file >> key >> value) {
+    if (key == "inactive_file") forgettable = value;
+  }
+  return std::max<int64_t>(0, used - forgettable);
 }
 
 int64_t AllowedCores() {
@@ -162,10 +169,11 @@ void AddCoreFindings(const MachineState& state, FindingList& list) {
            absl::StrFormat("%d threads, though %.3g cores are usable", state.threads, usable),
            "the other cores stand still",
            absl::StrCat("unset OMP_NUM_THREADS or give --threads ", fitting));
-  list.Add(state.load > 0.5 * usable,
-           absl::StrFormat("other work keeps %.1f cores busy", state.load),
-           "runs and measurements here are slower than they could be",
-           "wait for it, or give --threads fewer");
+  list.Add(
+      state.load > 0.5 * usable,
+      absl::StrFormat("a load of %.1f on %.3g usable cores: others compute", state.load, usable),
+      "runs and measurements here are slower than they could be",
+      "wait for it, or give --threads fewer");
   list.Add(!state.waits_set && state.load > 0.5 * usable && state.threads > 1,
            "GOMP_SPINCOUNT and OMP_WAIT_POLICY are not set while cores are shared",
            "threads that wait keep their core busy, up to several times slower",

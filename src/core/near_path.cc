@@ -1,6 +1,8 @@
 // Compares names within one folder: the first part of the path that is missing.
 #include "core/near_path.h"
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -31,12 +33,17 @@ std::string DidYouMeanPath(const std::string& path) {
   const auto names = ListFolder(folder);
   const std::string near = names.ok() ? Nearest(missing.string(), *names) : std::string();
   if (!near.empty()) {
-    const fs::path candidate = there / near / behind;
-    return absl::StrCat(" (did you mean \"",
-                        (fs::exists(candidate, error) ? candidate : there / near).string(), "\"?)");
+    const fs::path whole = there / near / behind;
+    const bool exists = !behind.empty() && fs::exists(whole, error);
+    return absl::StrCat(" (did you mean \"", (exists ? whole : there / near).string(), "\"?)");
   }
   if (behind.empty()) return "";
   return absl::StrCat(" (there is no folder ", (there / missing).string(), ")");
+}
+
+std::string CannotOpen(const std::string& path, int error) {
+  return absl::StrCat("cannot open the file: ", std::strerror(error),
+                      error == ENOENT ? DidYouMeanPath(path) : "");
 }
 
 }  // namespace regroup

@@ -9,4 +9,8 @@ namespace regroup {
 // folder X)" where that folder is missing, else "".
 std::string DidYouMeanPath(const std::string& path);
 
+// "cannot open the file: No such file or directory (did you mean ...?)": what opening `path` failed
+// with, by errno.
+std::string CannotOpen(const std::string& path, int error);
+
 }  // namespace regroup
