@@ -10,9 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/open_folder.h"
 #include "checkpoint/tensor_file.h"
 #include "checkpoint/weight_files.h"
 #include "core/files.h"
+#include "core/near_path.h"
 
 namespace regroup {
 namespace {
@@ -97,15 +99,17 @@ absl::Status CheckSlots(const T5Config& config, const FolderWeights& all,
   return ListProblems(problems, place);
 }
 
-absl::Status CheckFinite(const StateDict& weights, const std::string& place) {
+absl::Status CheckFinite(const StateDict& weights, const std::string& folder) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : weights) {
     if (!AllFinite(tensor)) names.push_back(name);
   }
   if (names.empty()) return absl::OkStatus();
-  return UserError(place, absl::StrCat(absl::StrJoin(names, ", "),
-                                       ": holds NaN or infinity; the weights are damaged, take "
-                                       "another checkpoint"));
+  REGROUP_ASSIGN_OR_RETURN(const WeightFiles files, FindWeightFiles(folder));
+  return UserError(files.place,
+                   absl::StrCat(absl::StrJoin(names, ", "),
+                                ": holds NaN or infinity; the weights are damaged, take "
+                                "another checkpoint"));
 }
 
 absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
@@ -115,16 +119,16 @@ absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
 
 absl::Status CheckIsModelFolder(const std::string& folder) {
   if (!FolderExists(folder))
-    return UserError(folder, "no such folder; a Hugging Face T5 folder was expected");
+    return UserError(folder, absl::StrCat("no such folder; a Hugging Face T5 folder was expected",
+                                          DidYouMeanPath(folder)));
   if (IsThere(JoinPath(folder, "config.json"))) return absl::OkStatus();
   return UserError(folder, "no config.json; a Hugging Face T5 folder was expected");
 }
 
 }  // namespace
 
-absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
+absl::StatusOr<HfModel> OpenHfFolder(const std::string& folder) {
   REGROUP_RETURN_IF_ERROR(CheckIsModelFolder(folder));
-  if (FileExists(JoinPath(folder, kManifestName))) REGROUP_RETURN_IF_ERROR(VerifyManifest(folder));
   HfModel model;
   model.folder = folder;
   const std::string config_path = JoinPath(folder, "config.json");
@@ -135,14 +139,22 @@ absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
   DropAliases(all);
   DecideTying(json, all.tensors, model.config);
   REGROUP_RETURN_IF_ERROR(CheckSlots(model.config, all, files.place));
-  for (const auto& [name, tensor] : all.tensors) model.weights[name] = tensor.contiguous();
-  REGROUP_RETURN_IF_ERROR(CheckFinite(model.weights, files.place));
+  model.weights = std::move(all.tensors);
   REGROUP_ASSIGN_OR_RETURN(model.generation_config,
                            ReadOptionalJson(JoinPath(folder, "generation_config.json")));
   const std::string provenance = JoinPath(folder, "regroup.json");
   REGROUP_ASSIGN_OR_RETURN(model.provenance, ReadOptionalJson(provenance));
   if (!model.provenance.is_null() && !model.provenance.is_object())
     return UserError(provenance, "expected a JSON object, as regroup writes it; remove the file");
+  return model;
+}
+
+absl::StatusOr<HfModel> LoadHfFolder(const std::string& folder) {
+  REGROUP_RETURN_IF_ERROR(CheckIsModelFolder(folder));
+  if (FileExists(JoinPath(folder, kManifestName))) REGROUP_RETURN_IF_ERROR(VerifyManifest(folder));
+  REGROUP_ASSIGN_OR_RETURN(HfModel model, OpenHfFolder(folder));
+  for (auto& [name, tensor] : model.weights) tensor = tensor.contiguous();
+  REGROUP_RETURN_IF_ERROR(CheckFinite(model.weights, folder));
   return model;
 }
 

@@ -6,27 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/version.h"
 
 namespace regroup {
 namespace {
-
-std::string FlagName(const Field& field) { return absl::StrReplaceAll(field.name, {{"_", "-"}}); }
-
-std::vector<Flag> CommonFlags(CommonOptions& common) {
-  FlagCollector collector({});
-  CommonOptions::Visit(common, collector);
-  return collector.Take();
-}
-
-// "decode" in "bench decode" -> group "bench".
-std::pair<std::string, std::string> SplitName(const std::string& name) {
-  const size_t space = name.find(' ');
-  if (space == std::string::npos) return {"", name};
-  return {name.substr(0, space), name.substr(space + 1)};
-}
 
 // What stood on the command line; set into the options after parsing, so that errors are ours.
 struct Given {
@@ -35,10 +20,6 @@ struct Given {
   std::string value;                // of any other flag with a value
   const CLI::Option* option = nullptr;
 };
-
-std::string DisplayName(const Flag& flag) {
-  return flag.positional ? flag.field.name : absl::StrCat("--", FlagName(flag.field));
-}
 
 // A list takes several values at once ("--model A B"), unless a positional argument could follow.
 void AddFlag(CLI::App& app, const Flag& flag, bool has_positional, Given& given) {
@@ -94,7 +75,8 @@ absl::Status CheckCommon(const Command& command, const CommonOptions& common) {
   const bool on_cpu = device.empty() || device == "auto" || device == "cpu";
   if (!on_cpu && !IsCuda(device)) {
     return UserError("--device",
-                     absl::StrCat("found \"", device, "\", expected auto, cpu, cuda or cuda:N"));
+                     absl::StrCat("found \"", device, "\", expected auto, cpu, cuda or cuda:N",
+                                  DidYouMean(device, {"auto", "cpu", "cuda"})));
   }
   if (!on_cpu && command.computes != Computes::kAnywhere) {
     return UserError("--device", absl::StrCat(name, " computes on the CPU; leave --device out"));
@@ -105,18 +87,12 @@ absl::Status CheckCommon(const Command& command, const CommonOptions& common) {
   return absl::OkStatus();
 }
 
-bool ShowsCommon(const Command& command, const std::string& name) {
-  if (name == "device") return command.computes == Computes::kAnywhere;
-  if (name == "precision") return command.computes != Computes::kNothing;
-  return true;
-}
-
 absl::Status UnknownArgument(const Command& command, const std::vector<Flag>& common,
                              const std::vector<std::string>& rest) {
   std::vector<std::string> known;
   for (const auto* flags : {&command.flags, &common}) {
     for (const Flag& flag : *flags) {
-      if (!flag.positional) known.push_back(absl::StrCat("--", FlagName(flag.field)));
+      if (!flag.positional) known.push_back(DisplayName(flag));
     }
   }
   for (const std::string& argument : rest) {
@@ -159,28 +135,6 @@ const Command* FindCommand(const std::vector<Command>& commands, const std::stri
   return nullptr;
 }
 
-std::string GroupHelp(const std::vector<Command>& commands, const std::string& group) {
-  std::string text;
-  for (const Command& command : commands) {
-    if (SplitName(command.name).first == group) absl::StrAppend(&text, CommandHelp(command), "\n");
-  }
-  return text;
-}
-
-std::string FlagLine(const Flag& flag) {
-  std::string left = flag.positional ? absl::StrCat("  ", flag.field.name)
-                                     : absl::StrCat("  --", FlagName(flag.field));
-  if (!flag.is_switch && !flag.positional)
-    absl::StrAppend(&left, flag.is_list ? " VALUE..." : " VALUE");
-  left.resize(std::max<size_t>(left.size() + 2, 30), ' ');
-  absl::StrAppend(&left, flag.field.help);
-  if (!flag.field.one_of.empty())
-    absl::StrAppend(&left, " (", absl::StrJoin(flag.field.one_of, ", "), ")");
-  if (flag.field.required) absl::StrAppend(&left, " (required)");
-  if (!flag.default_text.empty()) absl::StrAppend(&left, " (default ", flag.default_text, ")");
-  return left + "\n";
-}
-
 // Parses the arguments behind the command's name.
 absl::Status ParseFlags(const Command& command, std::vector<std::string> arguments,
                         CommonOptions& common, bool& help) {
@@ -213,42 +167,17 @@ absl::Status ParseFlags(const Command& command, std::vector<std::string> argumen
 
 }  // namespace
 
-std::string CommandHelp(const Command& command) {
-  std::string text = absl::StrCat("regroup ", command.name, ": ", command.summary, "\n\n");
-  for (const std::string& example : command.examples) absl::StrAppend(&text, "  ", example, "\n");
-  absl::StrAppend(&text, "\nOptions\n");
-  for (const Flag& flag : command.flags) text += FlagLine(flag);
-  CommonOptions common;
-  absl::StrAppend(&text, "Common options\n");
-  for (const Flag& flag : CommonFlags(common)) {
-    if (ShowsCommon(command, flag.field.name)) text += FlagLine(flag);
-  }
-  return text;
-}
-
-std::string Overview(const std::vector<Command>& commands) {
-  std::string text =
-      "regroup turns a trained multi-head T5 into a grouped-query T5.\n\n"
-      "  regroup run recipes/quickstart.yaml\n"
-      "  regroup convert --from t5-base --to t5-base-gqa --kv-heads 4\n\nCommands\n";
-  std::set<std::string> groups;
-  for (const Command& command : commands) {
-    const auto [group, name] = SplitName(command.name);
-    if (command.hidden || (!group.empty() && !groups.insert(group).second)) continue;
-    std::string left = absl::StrCat("  ", group.empty() ? name : group);
-    left.resize(14, ' ');
-    absl::StrAppend(&text, left, group.empty() ? command.summary : GroupSummary(group), "\n");
-  }
-  return absl::StrCat(text,
-                      "\nregroup COMMAND --help says more; regroup --version names versions and "
-                      "instruction sets.\n");
-}
-
 absl::StatusOr<Invocation> ParseArguments(std::vector<Command>& commands,
                                           const std::vector<std::string>& arguments) {
   Invocation result;
   if (arguments.empty()) return UnknownCommand(commands, "", "");
-  if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+  const bool help_word = arguments[0] == "help";
+  if (help_word && arguments.size() > 1) {
+    std::vector<std::string> asked(arguments.begin() + 1, arguments.end());
+    asked.push_back("--help");
+    return ParseArguments(commands, asked);
+  }
+  if (arguments[0] == "--help" || arguments[0] == "-h" || help_word) {
     result.help = Overview(commands);
     return result;
   }

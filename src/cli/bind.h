@@ -20,9 +20,4 @@ struct Invocation {
 absl::StatusOr<Invocation> ParseArguments(std::vector<Command>& commands,
                                           const std::vector<std::string>& arguments);
 
-// All commands, one line each.
-std::string Overview(const std::vector<Command>& commands);
-// Usage of one command, examples first.
-std::string CommandHelp(const Command& command);
-
 }  // namespace regroup

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "recipe/units.h"
 
 namespace regroup {
@@ -46,6 +47,29 @@ absl::Status SetValue(const Field& field, const std::string& text, std::string& 
   }
   value = text;
   return absl::OkStatus();
+}
+
+std::string DisplayName(const Flag& flag) {
+  return flag.positional ? flag.field.name
+                         : absl::StrCat("--", absl::StrReplaceAll(flag.field.name, {{"_", "-"}}));
+}
+
+std::vector<Flag> CommonFlags(CommonOptions& common) {
+  FlagCollector collector({});
+  CommonOptions::Visit(common, collector);
+  return collector.Take();
+}
+
+bool ShowsCommon(const Command& command, const std::string& name) {
+  if (name == "device") return command.computes == Computes::kAnywhere;
+  if (name == "precision") return command.computes != Computes::kNothing;
+  return true;
+}
+
+std::pair<std::string, std::string> SplitName(const std::string& name) {
+  const size_t space = name.find(' ');
+  if (space == std::string::npos) return {"", name};
+  return {name.substr(0, space), name.substr(space + 1)};
 }
 
 }  // namespace regroup

@@ -48,6 +48,7 @@ struct Flag {
   bool is_switch = false;  // takes no value
   bool is_list = false;    // may be given several times, or take several values
   bool positional = false;
+  std::string value_name;  // "N" for whole numbers, "X" for others, "PATH", "TEXT"; "" of a switch
   std::string default_text;
   std::function<absl::Status(const std::string&)> set;
 };
@@ -82,6 +83,7 @@ class FlagCollector {
     flag.positional =
         std::find(positionals_.begin(), positionals_.end(), field.name) != positionals_.end();
     flag.is_switch = std::is_same_v<T, bool>;
+    flag.value_name = ValueName<T>(field);
     if constexpr (IsOptional<T>::value) {
       flag.set = [field, &value](const std::string& text) {
         return SetValue(field, text, value.emplace());
@@ -103,9 +105,27 @@ class FlagCollector {
   std::vector<Flag> Take() { return std::move(flags_); }
 
  private:
+  template <class T>
+  static std::string ValueName(const Field& field) {
+    if constexpr (std::is_same_v<T, bool>) return "";
+    if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, std::optional<int64_t>>)
+      return "N";
+    if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) return "X";
+    return field.is_path ? "PATH" : "TEXT";
+  }
+
   std::vector<std::string> positionals_;
   std::vector<Flag> flags_;
 };
+
+// "--kv-heads", or "recipe" of a positional argument.
+std::string DisplayName(const Flag& flag);
+// The flags of CommonOptions, set into `common`.
+std::vector<Flag> CommonFlags(CommonOptions& common);
+// Whether a command has a use for --device or --precision; help and completion leave them out else.
+bool ShowsCommon(const Command& command, const std::string& name);
+// "bench decode" -> ("bench", "decode"); "plan" -> ("", "plan").
+std::pair<std::string, std::string> SplitName(const std::string& name);
 
 // A command whose options are a T: `run` gets them filled.
 template <ConfigStruct T>

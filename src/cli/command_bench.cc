@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "decode/bench.h"
 
 namespace regroup {
@@ -15,7 +16,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("model", "model folders").Required(), c.model);
+    v(Field("model", "model folders").Required().Path(), c.model);
     v(Field("batch", "rows decoded at once").AtLeast(1), c.bench.batch);
     v(Field("source", "source tokens per row").AtLeast(1), c.bench.source);
     v(Field("target", "generated tokens per row; the end token is off").AtLeast(1), c.bench.target);
@@ -29,6 +30,8 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   if (common.seed.has_value()) how.seed = static_cast<uint64_t>(*common.seed);
   REGROUP_ASSIGN_OR_RETURN(const Json bench, BenchDecode(options.model, how));
   std::cout << (common.json ? DumpJson(bench) + "\n" : DecodeBenchTable(bench));
+  SayNext(common, OwnCommand({"score", "--model", options.model.back(), "--data", "ROWS.jsonl"}) +
+                      " says what the speed costs in quality");
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "pipeline/convert_folder.h"
 
 namespace regroup {
@@ -20,8 +21,8 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "model folder").Required(), c.from);
-    v(Field("to", "target folder: absent or empty").Required(), c.to);
+    v(Field("from", "model folder").Required().Path(), c.from);
+    v(Field("to", "target folder: absent or empty").Required().Path(), c.to);
     v(Field("kv_heads", "G, or decoder_self=4,cross=2").Required(), c.kv_heads);
     v(Field("method", "how the heads of a group become one").OneOf({"mean", "first", "random"}),
       c.method);
@@ -50,6 +51,11 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   } else {
     std::cout << ConversionText(report) << "written: " << options.to << "\n";
   }
+  SayNext(common, absl::StrCat(OwnCommand({"score", "--model", options.to, "--data", "ROWS.jsonl"}),
+                               " says what it cost; ",
+                               OwnCommand({"recipes", "copy", "uptrain-mine", "--model",
+                                           options.from, "--data", "ROWS.jsonl"}),
+                               " trains it back"));
   return absl::OkStatus();
 }
 

@@ -1,18 +1,20 @@
-// regroup doctor: what this machine has, and what is wrong with it.
+// regroup doctor: what this machine can do, and what is wrong with it.
 #include <ATen/ATen.h>
-#include <sys/statvfs.h>
 #include <torch/headeronly/version.h>
 
-#include <fstream>
+#include <algorithm>
 #include <iostream>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/commands.h"
+#include "cli/machine_state.h"
+#include "cli/next_step.h"
+#include "cli/shipped.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "ops/machine.h"
-#include "report/table.h"
+#include "pipeline/plan.h"
 
 namespace regroup {
 namespace {
@@ -22,78 +24,145 @@ struct NoOptions {
   static void Visit(Self&, Visitor&) {}
 };
 
-int64_t AvailableMemory() {
-  std::ifstream file("/proc/meminfo");
-  std::string key;
-  int64_t kilobytes = 0;
-  std::string unit;
-  while (file >> key >> kilobytes) {
-    std::getline(file, unit);
-    if (key == "MemAvailable:") return kilobytes * 1024;
+std::string RunsFolder() { return FolderExists("runs") ? "runs" : "."; }
+
+// {"recipe", "fits", "why"}: by the plan's estimate of memory and disk, and what the plan misses.
+Json RecipeFit(const std::string& name, const std::string& path, const MachineState& state) {
+  const LoadedRecipe loaded = LoadRecipe(path, {});
+  RecipePlan plan;
+  if (loaded.problems.empty()) plan = PlanRecipe(loaded.recipe);
+  const Problems& problems = loaded.problems.empty() ? plan.problems : loaded.problems;
+  if (!problems.empty())
+    return {{"recipe", name},
+            {"fits", nullptr},
+            {"why", absl::StrCat("not ready (", problems.list().size(),
+                                 " problems; plan lists them): see what it needs")}};
+  int64_t memory = 0, disk = 0;
+  for (const StagePlan& stage : plan.stages) {
+    memory = std::max(memory, stage.peak_memory_bytes);
+    disk += stage.disk_bytes;
   }
-  return 0;
+  const bool fits = memory <= state.memory_available && disk <= state.disk_free;
+  return {
+      {"recipe", name},
+      {"fits", fits},
+      {"why", absl::StrCat("takes about ", FormatBytes(static_cast<double>(memory)),
+                           " of memory and ", FormatBytes(static_cast<double>(disk)), " of disk")}};
 }
 
-int64_t FreeDisk() {
-  struct statvfs info {};
-  if (::statvfs(".", &info) != 0) return 0;
-  return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
-}
-
-Json Examine() {
-  Json json = Json::object();
-  const MachinePeaks peaks = MeasureMachine();
-  json["cpu"] = peaks.cpu;
-  json["instruction_set"] = peaks.isa;
-  json["threads"] = peaks.threads;
-  json["hardware_threads"] = std::thread::hardware_concurrency();
-  json["libtorch"] = TORCH_VERSION;
-  json["cuda"] = at::hasCUDA();
-  json["memory_available_bytes"] = AvailableMemory();
-  json["disk_free_bytes"] = FreeDisk();
-  json["read_gb_per_s"] = peaks.read_gb_per_s;
-  json["gemm_tflops"] = peaks.gemm_tflops;
-  return json;
-}
-
-std::vector<std::string> Complaints(const Json& found) {
-  std::vector<std::string> list;
-  if (found["memory_available_bytes"].get<int64_t>() < 2'000'000'000)
-    list.push_back("less than 2 GB of memory is free: the quickstart may not fit");
-  if (found["disk_free_bytes"].get<int64_t>() < 1'000'000'000)
-    list.push_back("less than 1 GB of disk is free in this folder");
-  if (found["gemm_tflops"]["bf16"].get<double>() < found["gemm_tflops"]["fp32"].get<double>()) {
-    list.push_back("bf16 is slower than fp32 on this CPU: use precision fp32");
-  }
+Json RecipesThatFit(const MachineState& state) {
+  Json list = Json::array();
+  const absl::StatusOr<std::string> folder = RecipesFolder();
+  if (!folder.ok()) return list;
+  for (const std::string& name : ShippedNames("recipes"))
+    list.push_back(RecipeFit(name, JoinPath(*folder, name + ".yaml"), state));
   return list;
 }
 
+Json Examine() {
+  const MachineState state = ReadMachineState(RunsFolder());
+  const MachinePeaks peaks = MeasureMachine();
+  Json json = {{"cpu", peaks.cpu},
+               {"instruction_set", peaks.isa},
+               {"kernels", state.capability},
+               {"threads", state.threads},
+               {"hardware_threads", state.cores},
+               {"allowed_cores", state.allowed_cores},
+               {"quota_cores", state.quota_cores > 0 ? Json(state.quota_cores) : Json()},
+               {"load", state.load},
+               {"libtorch", TORCH_VERSION},
+               {"cuda", state.cuda},
+               {"cuda_built", state.cuda_built},
+               {"nccl_built", state.nccl_built},
+               {"memory_total_bytes", state.memory_total},
+               {"memory_available_bytes", state.memory_available},
+               {"memory_limit_bytes", state.memory_limit > 0 ? Json(state.memory_limit) : Json()},
+               {"swap_used_bytes", state.swap_used},
+               {"disk_free_bytes", state.disk_free},
+               {"huge_pages", state.huge_pages},
+               {"home", state.home},
+               {"read_gb_per_s", peaks.read_gb_per_s},
+               {"gemm_tflops", peaks.gemm_tflops}};
+  json["findings"] = Findings(state, json["gemm_tflops"]);
+  json["recipes"] = RecipesThatFit(state);
+  return json;
+}
+
+std::string Bytes(const Json& bytes) { return FormatBytes(bytes.get<double>()); }
+
+std::string CoresText(const Json& found) {
+  const Json& quota = found["quota_cores"];
+  return absl::StrCat(
+      found["hardware_threads"].get<int64_t>(), " in the machine, ",
+      found["allowed_cores"].get<int64_t>(), " allowed",
+      quota.is_null() ? "" : absl::StrFormat(", control group: %.3g", quota.get<double>()), "; ",
+      found["threads"].get<int64_t>(), " threads, load ",
+      absl::StrFormat("%.1f", found["load"].get<double>()));
+}
+
+std::string CudaText(const Json& found) {
+  if (found["cuda"] == true)
+    return absl::StrCat("yes, NCCL ", found["nccl_built"] == true ? "yes" : "no");
+  return found["cuda_built"] == true ? "built for it, but no device is seen"
+                                     : "no: this LibTorch is built for the CPU; no NCCL";
+}
+
+std::string FactsText(const Json& found) {
+  std::string text;
+  const auto fact = [&](const char* name, const std::string& value) {
+    absl::StrAppend(&text, absl::StrFormat("%-18s %s\n", name, value));
+  };
+  fact("processor", found["cpu"].get<std::string>());
+  fact("instruction sets",
+       absl::StrCat(found["instruction_set"].get<std::string>(), "; LibTorch's kernels take ",
+                    found["kernels"].get<std::string>()));
+  fact("cores", CoresText(found));
+  const Json& limit = found["memory_limit_bytes"];
+  fact("memory", absl::StrCat(Bytes(found["memory_available_bytes"]), " free of ",
+                              Bytes(found["memory_total_bytes"]),
+                              limit.is_null() ? "" : ", control group: " + Bytes(limit)));
+  fact("disk for runs", Bytes(found["disk_free_bytes"]) + " free");
+  fact("LibTorch", found["libtorch"].get<std::string>());
+  fact("CUDA", CudaText(found));
+  fact("reading memory", absl::StrFormat("%.1f GB/s", found["read_gb_per_s"].get<double>()));
+  const Json& gemm = found["gemm_tflops"];
+  fact("matrix multiply", absl::StrFormat("%.2f TFLOP/s fp32, %.2f bf16",
+                                          gemm["fp32"].get<double>(), gemm["bf16"].get<double>()));
+  return text;
+}
+
+std::string FindingsText(const Json& findings) {
+  if (findings.empty()) return "\nnothing is wrong\n";
+  std::string text = "\n";
+  for (const Json& finding : findings)
+    absl::StrAppend(&text, "problem: ", finding["what"].get<std::string>(),
+                    "\n  cost:  ", finding["cost"].get<std::string>(),
+                    "\n  do:    ", finding["do"].get<std::string>(), "\n");
+  return text;
+}
+
+std::string RecipesText(const Json& recipes) {
+  std::string text = "\n";
+  for (const Json& recipe : recipes) {
+    const Json& fits = recipe["fits"];
+    absl::StrAppend(&text, "recipe ", recipe["recipe"].get<std::string>(), ": ",
+                    fits.is_null() ? ""
+                    : fits == true ? "fits, "
+                                   : "DOES NOT FIT, ",
+                    recipe["why"].get<std::string>(), "\n");
+  }
+  return recipes.empty() ? "" : text;
+}
+
 absl::Status Run(const NoOptions&, const CommonOptions& common) {
-  Json found = Examine();
-  found["complaints"] = Complaints(found);
+  const Json found = Examine();
   if (common.json) {
     std::cout << DumpJson(found) << "\n";
     return absl::OkStatus();
   }
-  const auto number = [&](const Json& value, const char* unit) {
-    return absl::StrFormat("%.2f %s", value.get<double>(), unit);
-  };
-  TextTable table{{"what", "found"}, {}};
-  table.rows = {{"CPU", found["cpu"].get<std::string>()},
-                {"instruction set", found["instruction_set"].get<std::string>()},
-                {"threads", absl::StrCat(found["threads"].get<int64_t>(), " of ",
-                                         found["hardware_threads"].get<int64_t>())},
-                {"LibTorch", found["libtorch"].get<std::string>()},
-                {"CUDA", found["cuda"].get<bool>() ? "yes" : "no"},
-                {"memory free", FormatBytes(found["memory_available_bytes"].get<double>())},
-                {"disk free here", FormatBytes(found["disk_free_bytes"].get<double>())},
-                {"reading memory", number(found["read_gb_per_s"], "GB/s")},
-                {"matrix multiply fp32", number(found["gemm_tflops"]["fp32"], "TFLOP/s")},
-                {"matrix multiply bf16", number(found["gemm_tflops"]["bf16"], "TFLOP/s")}};
-  std::cout << FormatTable(table);
-  for (const Json& complaint : found["complaints"])
-    std::cout << "problem: " << complaint.get<std::string>() << "\n";
-  if (found["complaints"].empty()) std::cout << "nothing is wrong\n";
+  std::cout << FactsText(found) << FindingsText(found["findings"]) << RecipesText(found["recipes"]);
+  const absl::StatusOr<std::string> recipes = RecipesFolder();
+  if (recipes.ok()) SayNext(common, OwnCommand({"run", JoinPath(*recipes, "quickstart.yaml")}));
   return absl::OkStatus();
 }
 

@@ -6,7 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
-#include "cli/share.h"
+#include "cli/next_step.h"
+#include "cli/shipped.h"
 #include "core/files.h"
 #include "evaluate/commands.h"
 #include "pipeline/context.h"
@@ -22,11 +23,11 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("model", "model folder").Required(), c.request.model);
+    v(Field("model", "model folder").Required().Path(), c.request.model);
     v(Field("task", "a task file, or the name of a shipped one").Required(), c.task);
-    v(Field("data", "the task's rows").Required(), c.request.data);
+    v(Field("data", "the task's rows").Required().Path(), c.request.data);
     v(Field("split", "name of the split in the result"), c.request.split);
-    v(Field("predictions", "file for the predictions; default: named after model and task"),
+    v(Field("predictions", "file for the predictions; default: named after model and task").Path(),
       c.request.predictions);
     v(Field("beams", "beams; default: the task's")
           .AtLeast(1)
@@ -42,20 +43,6 @@ struct Options {
       c.bootstrap);
   }
 };
-
-// "titles" -> configs/task/titles.yaml beside the binary; a path stays.
-absl::StatusOr<std::string> TaskPath(const std::string& task) {
-  if (FileExists(task)) return task;
-  const std::string folder = JoinPath(ShareFolder(), "configs/task");
-  const std::string shipped = JoinPath(folder, task + ".yaml");
-  if (FileExists(shipped)) return shipped;
-  std::vector<std::string> names;
-  for (const std::string& name : ListFolder(folder).value_or(std::vector<std::string>{})) {
-    if (name.ends_with(".yaml")) names.push_back(name.substr(0, name.size() - 5));
-  }
-  return UserError("--task",
-                   absl::StrCat("there is no task file \"", task, "\"", DidYouMean(task, names)));
-}
 
 // The predictions replace a file of their name: none that is read here.
 absl::Status CheckPredictions(const Options& options, const std::string& task) {
@@ -87,7 +74,13 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   if (!common.precision.empty()) request.precision = common.precision;
   if (common.seed.has_value()) request.seed = static_cast<uint64_t>(*common.seed);
   request.json = common.json;
-  return EvaluateFile(request, std::cout);
+  REGROUP_RETURN_IF_ERROR(EvaluateFile(request, std::cout));
+  const std::string predictions = PredictionsPath(request);
+  SayNext(common,
+          OwnCommand({"metrics", "--metric", file.metrics.front(), "--predictions", predictions,
+                      "--references", predictions, "--baseline", "OTHER.predictions.jsonl"}) +
+              " compares it with another model's");
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "core/log.h"
 #include "pipeline/export_folder.h"
 
@@ -16,8 +17,8 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("from", "model folder").Required(), c.from);
-    v(Field("to", "target folder: absent or empty").Required(), c.to);
+    v(Field("from", "model folder").Required().Path(), c.from);
+    v(Field("to", "target folder: absent or empty").Required().Path(), c.to);
     v(Field("expand_kv", "write a plain multi-head T5 that stock software loads"), c.expand_kv);
     v(Field("for", "ctranslate2: for its converter under transformers 5; implies --expand-kv")
           .OneOf({"transformers", "ctranslate2"}),
@@ -25,6 +26,16 @@ struct Options {
     v(Field("overwrite", "replace a folder that regroup wrote"), c.overwrite);
   }
 };
+
+// How the software that the folder is for loads it.
+std::string HowToLoad(const Options& options) {
+  if (options.target == "ctranslate2")
+    return ShellWords(
+        {"ct2-transformers-converter", "--model", options.to, "--output_dir", options.to + "-ct2"});
+  return absl::StrCat("in Python: transformers.AutoModelForSeq2SeqLM.from_pretrained(",
+                      DumpJson(options.to), options.expand_kv ? "" : ", trust_remote_code=True",
+                      ")");
+}
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
   ExportFolderOptions how{options.from, options.to, options.expand_kv, options.overwrite};
@@ -40,6 +51,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   std::cout << "written: " << options.to << " (" << json["form"].get<std::string>() << ", "
             << FormatCount(json["parameters"].get<int64_t>()) << " parameters)\n";
   for (const Json& note : json["notes"]) std::cout << note.get<std::string>() << "\n";
+  SayNext(common, HowToLoad(options));
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "core/log.h"
 #include "evaluate/commands.h"
 
@@ -15,9 +16,10 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("model", "model folder").Required(), c.request.model);
-    v(Field("data", "JSON-lines rows").Required(), c.request.data);
-    v(Field("output", "file instead of standard output; the same command goes on after a kill"),
+    v(Field("model", "model folder").Required().Path(), c.request.model);
+    v(Field("data", "JSON-lines rows").Required().Path(), c.request.data);
+    v(Field("output", "file instead of standard output; the same command goes on after a kill")
+          .Path(),
       c.request.output);
     DecodeConfig::Visit(c.request.decode, v);
     v(Field("n_best", "hypotheses of each row, at most one a beam; more than 1 adds the key n_best")
@@ -34,7 +36,13 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   }
   if (!common.precision.empty()) request.precision = common.precision;
   const absl::Status status = GenerateFile(request, std::cout);
-  return request.output.empty() ? status : GoesOn(status);
+  if (!status.ok()) return request.output.empty() ? status : GoesOn(status);
+  const std::string output = request.output.empty() ? "OUT.jsonl" : request.output;
+  SayNext(common,
+          OwnCommand({"metrics", "--metric", "rouge", "--predictions", output, "--references",
+                      request.data}) +
+              (request.output.empty() ? " scores the output, kept in OUT.jsonl" : " scores them"));
+  return absl::OkStatus();
 }
 
 }  // namespace

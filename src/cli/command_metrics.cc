@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "metrics/metric_files.h"
 #include "report/table.h"
 
@@ -24,12 +25,15 @@ struct Options {
           .Required()
           .OneOf({"bleu", "chrf", "rouge", "squad", "trivia_qa", "accuracy", "exact_match"}),
       c.metric);
-    v(Field("predictions", "text lines, .jsonl of generate, or SQuAD's {id: text}").Required(),
+    v(Field("predictions", "text lines, .jsonl of generate, or SQuAD's {id: text}")
+          .Required()
+          .Path(),
       c.predictions);
     v(Field("references", "text lines (a file per reference), .jsonl rows, or SQuAD JSON")
-          .Required(),
+          .Required()
+          .Path(),
       c.references);
-    v(Field("baseline", "another system's predictions: the difference, with its p-value"),
+    v(Field("baseline", "another system's predictions: the difference, with its p-value").Path(),
       c.baseline);
     v(Field("tokenize", "BLEU's tokenizer").OneOf({"13a", "intl", "char", "none"}), c.tokenize);
     v(Field("lowercase", "BLEU and chrF without case"), c.lowercase);
@@ -109,6 +113,11 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   } else {
     Print(result);
   }
+  const std::string again =
+      ShellWords({"--predictions", options.predictions, "--baseline", "OTHER"});
+  SayNext(common, options.bootstrap == 0 ? "the same with --bootstrap 1000 adds 95 % intervals"
+                                         : "the same with " + again +
+                                               " says whether a difference is more than chance");
   return absl::OkStatus();
 }
 

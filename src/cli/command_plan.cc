@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "cli/share.h"
 #include "pipeline/device.h"
 #include "pipeline/plan.h"
@@ -19,7 +20,8 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required(), c.recipe);
+    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required().Path(),
+      c.recipe);
     v(Field("set", "key.path=value, wins over the recipe; may be repeated"), c.set);
     v(Field("device_spec", "plans for a machine that is not here: h100:8, a100-80gb, cpu:16"),
       c.device_spec);
@@ -50,7 +52,11 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   } else if (!plan.stages.empty()) {
     std::cout << PlanToText(plan);
   }
-  return plan.problems.ToStatus();
+  REGROUP_RETURN_IF_ERROR(plan.problems.ToStatus());
+  std::vector<std::string> words = {"run", options.recipe};
+  for (const std::string& set : sets) words.insert(words.end(), {"--set", set});
+  SayNext(common, OwnCommand(words));
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -4,11 +4,16 @@
 
 #include <iostream>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "cli/commands.h"
-#include "cli/share.h"
+#include "cli/help.h"
+#include "cli/next_step.h"
+#include "cli/shipped.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "pipeline/own_recipe.h"
@@ -41,9 +46,11 @@ struct CopyOptions {
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     v(Field("name", "a shipped recipe, or uptrain-mine").Required(), c.name);
-    v(Field("to", "file to write (NAME.yaml); with uptrain-mine the folder (uptrain-mine)"), c.to);
-    v(Field("model", "with uptrain-mine: your checkpoint, a Hugging Face T5 folder"), c.model);
-    v(Field("data", "with uptrain-mine: your rows, JSON lines"), c.data);
+    v(Field("to", "file to write (NAME.yaml); with uptrain-mine the folder (uptrain-mine)").Path(),
+      c.to);
+    v(Field("model", "with uptrain-mine: your checkpoint, a Hugging Face T5 folder").Path(),
+      c.model);
+    v(Field("data", "with uptrain-mine: your rows, JSON lines").Path(), c.data);
     v(Field("input", "with uptrain-mine: template of the source, \"summarize: {article}\""),
       c.task.input);
     v(Field("target", "with uptrain-mine: template of the target, \"{summary}\""), c.task.target);
@@ -61,24 +68,6 @@ struct DocsOptions {
   }
 };
 
-absl::StatusOr<std::string> RecipesFolder() {
-  const std::string share = ShareFolder();
-  if (!share.empty()) return JoinPath(share, "recipes");
-  return UserError(
-      "recipes",
-      "the shipped recipes are not beside this binary; set REGROUP_SHARE to the folder "
-      "with recipes/ and configs/");
-}
-
-absl::StatusOr<std::vector<std::string>> RecipeNames(const std::string& folder) {
-  REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> files, ListFolder(folder));
-  std::vector<std::string> names;
-  for (const std::string& file : files) {
-    if (file.ends_with(".yaml")) names.push_back(file.substr(0, file.size() - 5));
-  }
-  return names;
-}
-
 // The comment block at a recipe's beginning.
 std::string HeadComment(const std::string& text) {
   std::string head;
@@ -89,37 +78,74 @@ std::string HeadComment(const std::string& text) {
   return head;
 }
 
-// What the recipe answers: its first line, "# Question: ...".
-std::string Question(const std::string& text) {
-  std::vector<std::string> lines = absl::StrSplit(text, absl::MaxSplits('\n', 1));
-  constexpr char kMark[] = "# Question: ";
-  if (lines[0].starts_with(kMark)) lines[0].erase(0, sizeof kMark - 1);
-  return lines[0];
+// The value of "# Key: ..." in a recipe's first comment, which may go on over indented lines.
+std::string HeadValue(const std::string& head, const std::string& key) {
+  std::string value;
+  bool inside = false;
+  for (const absl::string_view line : absl::StrSplit(head, '\n')) {
+    const std::string mark = absl::StrCat("# ", key, ": ");
+    if (absl::StartsWith(line, mark)) {
+      inside = true;
+      value = std::string(line.substr(mark.size()));
+    } else if (inside && absl::StartsWith(line, "#   ")) {
+      absl::StrAppend(&value, " ", absl::StripLeadingAsciiWhitespace(line.substr(1)));
+    } else {
+      inside = false;
+    }
+  }
+  return value;
+}
+
+constexpr size_t kQuestionWidth = 40, kNeedsWidth = 24, kCostWidth = 18;
+
+// A recipe's line, its texts wrapped over as many rows as the longest takes.
+void AddWrapped(const std::string& name, const Json& recipe, TextTable& table) {
+  const std::vector<std::vector<std::string>> cells = {
+      {name},
+      WrapWords(recipe["question"], kQuestionWidth),
+      WrapWords(recipe["needs"], kNeedsWidth),
+      WrapWords(recipe["cost"], kCostWidth)};
+  size_t height = 0;
+  for (const auto& cell : cells) height = std::max(height, cell.size());
+  for (size_t row = 0; row < height; ++row) {
+    std::vector<std::string> line;
+    for (const auto& cell : cells) line.push_back(row < cell.size() ? cell[row] : "");
+    table.rows.push_back(std::move(line));
+  }
 }
 
 absl::Status List(const NoOptions&, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const std::string folder, RecipesFolder());
-  REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, RecipeNames(folder));
-  TextTable table{{"recipe", "question"}, {}};
+  TextTable table{{"recipe", "the question it answers", "needs", "cost"}, {}};
   Json json = Json::array();
-  for (const std::string& name : names) {
-    REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(JoinPath(folder, name + ".yaml")));
-    const std::string first = Question(text);
-    json.push_back(
-        {{"name", name}, {"question", first}, {"file", JoinPath(folder, name + ".yaml")}});
-    table.rows.push_back({name, first});
+  for (const std::string& name : ShippedNames("recipes")) {
+    const std::string file = JoinPath(folder, name + ".yaml");
+    REGROUP_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
+    const std::string head = HeadComment(text);
+    json.push_back({{"name", name},
+                    {"question", HeadValue(head, "Question")},
+                    {"needs", HeadValue(head, "Needs")},
+                    {"cost", HeadValue(head, "Cost")},
+                    {"file", file}});
+    AddWrapped(name, json.back(), table);
   }
-  table.rows.push_back(
-      {kOwn,
-       "your own checkpoint and rows: regroup recipes copy uptrain-mine --model DIR --data FILE"});
+  AddWrapped(
+      kOwn,
+      {{"question", "what does grouping do to your own checkpoint on your own rows?"},
+       {"needs", "a T5 folder and JSON lines: recipes copy uptrain-mine --model DIR --data FILE"},
+       {"cost", "plan says it"}},
+      table);
   std::cout << (common.json ? DumpJson(json) + "\n" : FormatTable(table));
+  SayNext(common,
+          absl::StrCat(OwnCommand({"recipes", "copy", kOwn, "--model", "DIR", "--data", "FILE"}),
+                       ", or ", OwnCommand({"plan", JoinPath(folder, "quickstart.yaml")})));
   return absl::OkStatus();
 }
 
 // Path of the shipped recipe `name`. UserError at `place` where there is none.
 absl::StatusOr<std::string> ShippedRecipe(const std::string& name, const std::string& place) {
   REGROUP_ASSIGN_OR_RETURN(const std::string folder, RecipesFolder());
-  REGROUP_ASSIGN_OR_RETURN(std::vector<std::string> names, RecipeNames(folder));
+  std::vector<std::string> names = ShippedNames("recipes");
   if (std::find(names.begin(), names.end(), name) != names.end())
     return JoinPath(folder, name + ".yaml");
   names.push_back(kOwn);
@@ -127,8 +153,8 @@ absl::StatusOr<std::string> ShippedRecipe(const std::string& name, const std::st
     return UserError(place,
                      "this one is made for a checkpoint: regroup recipes copy uptrain-mine --model "
                      "DIR --data FILE");
-  return UserError(place,
-                   absl::StrCat("there is no recipe \"", name, "\"", DidYouMean(name, names)));
+  return UserError(place, absl::StrCat("there is no recipe \"", name, "\"", DidYouMean(name, names),
+                                       "; there are ", absl::StrJoin(names, ", ")));
 }
 
 // The recipe with its parts and variants written out: plan accepts it from any folder.
@@ -147,10 +173,11 @@ absl::Status Show(const ShowOptions& options, const CommonOptions& common) {
   }
   REGROUP_ASSIGN_OR_RETURN(const std::string text, ResolvedText(path, loaded.recipe));
   std::cout << text;
+  SayNext(common, OwnCommand({"recipes", "copy", options.name}));
   return absl::OkStatus();
 }
 
-absl::Status CopyShipped(const CopyOptions& options) {
+absl::Status CopyShipped(const CopyOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const std::string path, ShippedRecipe(options.name, "recipes copy"));
   for (const auto& [flag, given] : {std::pair("--model", &options.model),
                                     {"--data", &options.data},
@@ -169,7 +196,7 @@ absl::Status CopyShipped(const CopyOptions& options) {
   REGROUP_ASSIGN_OR_RETURN(const std::string text, ResolvedText(path, loaded.recipe));
   REGROUP_RETURN_IF_ERROR(WriteFileAtomically(to, text));
   std::cout << "written: " << to << "\n";
-  LogInfo(absl::StrCat("now: edit it, then regroup plan ", to));
+  SayNext(common, "edit it, then " + OwnCommand({"plan", to}));
   return absl::OkStatus();
 }
 
@@ -202,12 +229,13 @@ absl::Status CopyOwn(const CopyOptions& options, const CommonOptions& common) {
     std::cout << FormatCount(made.rows.train) << " rows to train on, " << FormatCount(made.rows.dev)
               << " dev, " << FormatCount(made.rows.test) << " test\n";
   }
-  LogInfo(absl::StrCat("now: regroup plan ", made.recipe, ", then regroup run ", made.recipe));
+  SayNext(common, absl::StrCat(OwnCommand({"plan", made.recipe}), ", then ",
+                               OwnCommand({"run", made.recipe})));
   return absl::OkStatus();
 }
 
 absl::Status Copy(const CopyOptions& options, const CommonOptions& common) {
-  return options.name == kOwn ? CopyOwn(options, common) : CopyShipped(options);
+  return options.name == kOwn ? CopyOwn(options, common) : CopyShipped(options, common);
 }
 
 absl::Status Docs(const DocsOptions&, const CommonOptions&) {

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "pipeline/replay.h"
 
 namespace regroup {
@@ -12,7 +13,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("run", "run folder").Required(), c.request.run);
+    v(Field("run", "run folder").Required().Path(), c.request.run);
     v(Field("stage", "stage with a ledger (default: the only one)"), c.request.stage);
     v(Field("entry", "line of the ledger, from 1 (default: the last)").AtLeast(1), c.request.entry);
   }
@@ -23,6 +24,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   request.own_threads = common.threads > 0;
   REGROUP_ASSIGN_OR_RETURN(const Json replay, Replay(request));
   std::cout << (common.json ? DumpJson(replay) + "\n" : ReplayText(replay));
+  SayNext(common, OwnCommand({"inspect", options.request.run}) + " shows the whole ledger");
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "cli/share.h"
 #include "core/files.h"
 #include "core/stop.h"
@@ -22,11 +23,12 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required(), c.recipe);
+    v(Field("recipe", "the recipe's file, or the name of a shipped one").Required().Path(),
+      c.recipe);
     v(Field("set", "key.path=value, wins over the recipe; may be repeated"), c.set);
     v(Field("only", "run these stages only"), c.only);
     v(Field("redo", "move these stages' folders aside and run them again"), c.redo);
-    v(Field("out", "run folder (default runs/NAME)"), c.out);
+    v(Field("out", "run folder (default runs/NAME)").Path(), c.out);
     v(Field("stop_after",
             "a time such as 3h50m or 90s: then the state is saved, and the exit code is 0"),
       c.stop_after);
@@ -67,6 +69,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   const RunOptions how{options.out, options.only, options.redo};
   std::ostream nowhere(nullptr);
   REGROUP_RETURN_IF_ERROR(GoesOn(RunRecipe(loaded.recipe, how, common.json ? nowhere : std::cout)));
+  SayNext(common, OwnCommand({"inspect", RunFolderPath(loaded.recipe, how.out)}));
   return common.json ? PrintTables(loaded.recipe, how) : absl::OkStatus();
 }
 

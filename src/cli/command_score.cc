@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "evaluate/commands.h"
 
 namespace regroup {
@@ -14,8 +15,8 @@ struct Options {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("model", "model folder").Required(), c.request.model);
-    v(Field("data", "JSON-lines rows, each with a target").Required(), c.request.data);
+    v(Field("model", "model folder").Required().Path(), c.request.model);
+    v(Field("data", "JSON-lines rows, each with a target").Required().Path(), c.request.data);
     v(Field("per_row", "one JSON line per row, in order"), c.request.per_row);
     v(Field("batch_tokens", "padded tokens of a batch").AtLeast(1), c.request.batch_tokens);
   }
@@ -25,7 +26,11 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   ScoreRequest request = options.request;
   if (!common.precision.empty()) request.precision = common.precision;
   request.json = common.json;
-  return ScoreFile(request, std::cout);
+  REGROUP_RETURN_IF_ERROR(ScoreFile(request, std::cout));
+  SayNext(common, OwnCommand({"generate", "--model", request.model, "--data", request.data,
+                              "--output", "OUT.jsonl"}) +
+                      " decodes the same rows");
+  return absl::OkStatus();
 }
 
 }  // namespace

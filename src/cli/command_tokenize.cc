@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "checkpoint/folder_target.h"
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "formats/lines.h"
@@ -26,9 +27,9 @@ struct TrainOptions {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("files", "text files or JSON lines, by name; globs").Required(), c.files);
+    v(Field("files", "text files or JSON lines, by name; globs").Required().Path(), c.files);
     v(Field("keys", "keys of a JSON line whose text is used (default text)"), c.keys);
-    v(Field("to", "target folder: absent or empty").Required(), c.to);
+    v(Field("to", "target folder: absent or empty").Required().Path(), c.to);
     v(Field("vocab_size", "pieces, pad, EOS and unknown included").AtLeast(64).AtMost(1000000),
       c.vocab_size);
     v(Field("extra_ids", "sentinels on top").AtLeast(1).AtMost(10000), c.extra_ids);
@@ -55,6 +56,7 @@ absl::Status Train(const TrainOptions& options, const CommonOptions& common) {
   }
   std::cout << options.to << ": " << tokenizer->size() << " ids, " << tokenizer->sentinels()
             << " of them sentinels\n";
+  SayNext(common, OwnCommand({"inspect", options.to, "--text", "a sentence of yours"}));
   return absl::OkStatus();
 }
 
@@ -64,7 +66,7 @@ struct TextOptions {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("tokenizer", "folder with spiece.model, or of a byte model (ByT5)").Required(),
+    v(Field("tokenizer", "folder with spiece.model, or of a byte model (ByT5)").Required().Path(),
       c.tokenizer);
     v(Field("text", "what to turn; default: the lines of standard input"), c.text);
   }
@@ -90,11 +92,14 @@ absl::Status ForEachLine(const TextOptions& options, const UseLine& use) {
 
 absl::Status Encode(const TextOptions& options, const CommonOptions& common) {
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(options.tokenizer));
-  return ForEachLine(options, [&](const std::string& line, const std::string&) {
+  REGROUP_RETURN_IF_ERROR(ForEachLine(options, [&](const std::string& line, const std::string&) {
     const std::vector<int32_t> ids = tokenizer->Encode(line);
     std::cout << (common.json ? DumpJson(Json(ids)) : absl::StrJoin(ids, " ")) << "\n";
     return absl::OkStatus();
-  });
+  }));
+  SayNext(common, OwnCommand({"tokenize", "decode", "--tokenizer", options.tokenizer, "IDS"}) +
+                      " turns ids back");
+  return absl::OkStatus();
 }
 
 absl::Status Decode(const TextOptions& options, const CommonOptions& common) {
@@ -120,6 +125,8 @@ absl::Status Decode(const TextOptions& options, const CommonOptions& common) {
     LogWarning(absl::StrCat(unknown, " ids have no piece in this vocabulary of ", tokenizer->size(),
                             " and were left out"));
   }
+  if (status.ok())
+    SayNext(common, OwnCommand({"inspect", options.tokenizer}) + " says what the vocabulary holds");
   return status;
 }
 

@@ -38,6 +38,7 @@ std::vector<Command> AllCommands() {
                                    RecipesCopyCommand(),
                                    ReportCommand(),
                                    With(WatchCommand(), Computes::kNothing, OnSignal::kPoll),
+                                   CompletionCommand(),
                                    DoctorCommand(),
                                    DocsCommand()};
   commands.back().hidden = true;

@@ -26,6 +26,7 @@ Command RecipesShowCommand();
 Command RecipesCopyCommand();
 Command ReportCommand();
 Command WatchCommand();
+Command CompletionCommand();
 Command DoctorCommand();
 Command DocsCommand();
 

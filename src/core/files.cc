@@ -18,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/near_path.h"
 
 namespace regroup {
 namespace fs = std::filesystem;
@@ -149,7 +150,7 @@ absl::Status MakeFolders(const std::string& path) {
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (FolderExists(path)) return UserError(path, "is a folder; a file was expected");
   std::ifstream in(path, std::ios::binary);
-  if (!in) return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
+  if (!in) return UserError(path, CannotOpen(path, errno));
   std::ostringstream content;
   content << in.rdbuf();
   if (in.bad()) return RunError(path, "cannot read the file to its end");
@@ -248,8 +249,7 @@ absl::Status PublishFolder(const std::string& target,
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const Descriptor fd(
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // of a pipe nobody waits
-  if (fd.get() < 0)
-    return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
+  if (fd.get() < 0) return UserError(path, CannotOpen(path, errno));
   struct stat info {};
   if (::fstat(fd.get(), &info) == 0 && S_ISDIR(info.st_mode))
     return UserError(path, "is a folder; a file was expected");

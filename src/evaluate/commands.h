@@ -49,6 +49,8 @@ struct EvaluateRequest {
   bool json = false;
 };
 absl::Status EvaluateFile(const EvaluateRequest& request, std::ostream& out);
+// Where it writes the predictions.
+std::string PredictionsPath(const EvaluateRequest& request);
 
 // "score", "generate" and "evaluate" compute in this type: "" and "fp32", "bf16"; anything else is
 // a UserError.

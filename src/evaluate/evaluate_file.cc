@@ -57,10 +57,13 @@ absl::Status CheckPredictionsPlace(const std::string& path, const std::string& d
 
 }  // namespace
 
+std::string PredictionsPath(const EvaluateRequest& request) {
+  return request.predictions.empty() ? DefaultPredictions(request) : request.predictions;
+}
+
 absl::Status EvaluateFile(const EvaluateRequest& request, std::ostream& out) {
   REGROUP_ASSIGN_OR_RETURN(const at::ScalarType compute, ComputeType(request.precision));
-  const std::string predictions =
-      request.predictions.empty() ? DefaultPredictions(request) : request.predictions;
+  const std::string predictions = PredictionsPath(request);
   REGROUP_RETURN_IF_ERROR(CheckPredictionsPlace(predictions, request.data));
   REGROUP_ASSIGN_OR_RETURN(const HfModel model, LoadHfFolder(request.model));
   REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(request.model));

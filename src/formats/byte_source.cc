@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/near_path.h"
 
 namespace regroup {
 namespace {
@@ -155,7 +156,7 @@ class ZstdSource : public CompressedSource {
 
 absl::StatusOr<int> OpenForReading(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return UserError(path, absl::StrCat("cannot open the file: ", std::strerror(errno)));
+  if (fd < 0) return UserError(path, CannotOpen(path, errno));
   struct stat info {};
   if (::fstat(fd, &info) == 0 && !S_ISDIR(info.st_mode)) return fd;
   ::close(fd);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "core/near_path.h"
 #include "core/utf8.h"
 #include "formats/byte_source.h"
 
@@ -93,7 +94,8 @@ absl::Status ExpandOne(const std::string& pattern, std::vector<std::string>* fil
   if (code == 0) return absl::OkStatus();
   if (code != GLOB_NOMATCH) return RunError(pattern, "cannot look for files of this pattern");
   const bool is_pattern = pattern.find_first_of("*?[") != std::string::npos;
-  return UserError(pattern, is_pattern ? "no file matches this pattern" : "no such file");
+  return UserError(pattern, is_pattern ? "no file matches this pattern"
+                                       : "no such file" + DidYouMeanPath(pattern));
 }
 
 }  // namespace

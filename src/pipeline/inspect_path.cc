@@ -1,52 +1,24 @@
-// Reads what the path names, to its end.
+// From a path to the file that knows its kind.
 #include "pipeline/inspect_path.h"
 
-#include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "checkpoint/inspect_checkpoint.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "formats/lines.h"
+#include "core/near_path.h"
 #include "formats/safetensors.h"
 #include "formats/torch_file.h"
+#include "pipeline/inspect_recipe.h"
+#include "pipeline/inspect_run.h"
+#include "pipeline/inspect_tokenizer.h"
 #include "report/table.h"
 #include "text/tokenizer.h"
 
 namespace regroup {
 namespace {
-
-constexpr size_t kMostBrokenLines = 20;
-
-bool IsRunFolder(const std::string& path) { return FileExists(JoinPath(path, "recipe.yaml")); }
-
-absl::StatusOr<Json> InspectStage(const std::string& folder, const std::string& name) {
-  const bool finished = FileExists(JoinPath(folder, "stage.json"));
-  const std::string path = JoinPath(folder, finished ? "stage.json" : "started.json");
-  REGROUP_ASSIGN_OR_RETURN(const Json record, ReadConfigFile(path));
-  const Json kind = record.is_object() ? record.value("kind", Json()) : Json();
-  if (!kind.is_string())
-    return UserError(path, "is no record of a stage; expected an object with its \"kind\"");
-  Json stage = {{"name", name}, {"kind", kind}, {"state", finished ? "finished" : "begun"}};
-  stage["seconds"] = record.value("seconds", Json());
-  const Json result = record.value("result", Json());
-  const Json model = result.is_object() ? result.value("model", Json()) : Json();
-  stage["model"] = model.is_string() ? Json(JoinPath(folder, model.get<std::string>())) : Json();
-  return stage;
-}
-
-bool IsStageFolder(const std::string& path) {
-  return FileExists(JoinPath(path, "stage.json")) || FileExists(JoinPath(path, "started.json"));
-}
-
-absl::StatusOr<Json> InspectStageFolder(const std::string& path) {
-  Json json = {{"path", path}};
-  REGROUP_ASSIGN_OR_RETURN(Json stage, InspectStage(path, BaseName(path)));
-  stage["stage_kind"] = std::move(stage["kind"]);
-  json.update(stage);
-  json["kind"] = "stage";
-  REGROUP_ASSIGN_OR_RETURN(json["files"], ListFolder(path));
-  return json;
-}
 
 // One file of weights or of an optimizer's state.
 absl::StatusOr<Json> InspectTensors(const std::string& path) {
@@ -79,92 +51,6 @@ absl::StatusOr<Json> InspectTorchFile(const std::string& path) {
   return json;
 }
 
-absl::StatusOr<Json> InspectRun(const std::string& path) {
-  Json json = {{"path", path}, {"kind", "run"}, {"stages", Json::array()}};
-  REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
-  for (const std::string& name : names) {
-    const std::string folder = JoinPath(path, name);
-    if (!IsStageFolder(folder)) continue;
-    REGROUP_ASSIGN_OR_RETURN(Json stage, InspectStage(folder, name));
-    json["stages"].push_back(std::move(stage));
-  }
-  return json;
-}
-
-// `folder` holds spiece.model; `path` is the folder or that file.
-absl::StatusOr<Json> InspectTokenizer(const std::string& path, const std::string& folder) {
-  REGROUP_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Load(folder));
-  return Json{{"path", path},
-              {"kind", "tokenizer"},
-              {"size", tokenizer->size()},
-              {"sentinels", tokenizer->sentinels()},
-              {"fingerprint", tokenizer->Fingerprint()}};
-}
-
-// Counts over the lines of a data file.
-struct DataCounts {
-  int64_t lines = 0, bytes = 0, longest = 0, empty = 0, broken = 0;
-  Json broken_lines = Json::array();
-  Json keys = Json::object();
-  Json first;
-
-  void Add(const std::string& line, const std::string& place) {
-    ++lines;
-    bytes += static_cast<int64_t>(line.size());
-    longest = std::max(longest, static_cast<int64_t>(line.size()));
-    if (line.empty()) ++empty;
-    if (line.empty() || line[0] != '{') return AddText(line);
-    const auto row = ParseJson(line, place);
-    if (!row.ok()) {
-      ++broken;
-      if (broken_lines.size() < kMostBrokenLines) {
-        broken_lines.push_back({{"line", lines}, {"message", std::string(row.status().message())}});
-      }
-      return;
-    }
-    if (first.is_null()) first = *row;
-    for (const auto& [key, value] : row->items()) keys[key] = keys.value(key, 0) + 1;
-  }
-
-  void AddText(const std::string& line) {
-    if (first.is_null() && !line.empty()) first = line;
-  }
-};
-
-absl::StatusOr<Json> InspectData(const std::string& path) {
-  REGROUP_ASSIGN_OR_RETURN(const std::unique_ptr<LineReader> reader, LineReader::Open(path));
-  DataCounts counts;
-  while (true) {
-    REGROUP_ASSIGN_OR_RETURN(const std::optional<std::string> line, reader->Next());
-    if (!line.has_value()) break;
-    counts.Add(*line, absl::StrCat(path, ":", reader->line_number()));
-  }
-  return Json{{"path", path},
-              {"kind", "data"},
-              {"lines", counts.lines},
-              {"bytes", counts.bytes},
-              {"longest_line", counts.longest},
-              {"empty_lines", counts.empty},
-              {"broken", counts.broken},
-              {"broken_lines", counts.broken_lines},
-              {"keys", counts.keys},
-              {"first", counts.first}};
-}
-
-std::string StageText(const Json& found) {
-  const Json& seconds = found["seconds"];
-  std::string text = absl::StrCat(
-      "stage ", found["name"].get<std::string>(), " (", found["stage_kind"].get<std::string>(),
-      "), ", found["state"].get<std::string>(),
-      seconds.is_number() ? absl::StrCat(" after ", FormatDuration(seconds.get<double>())) : "",
-      "\n");
-  if (found["model"].is_string())
-    absl::StrAppend(&text, "model: ", found["model"].get<std::string>(), "\n");
-  for (const Json& file : found["files"])
-    absl::StrAppend(&text, "  ", file.get<std::string>(), "\n");
-  return text;
-}
-
 std::string TensorsText(const Json& found) {
   TextTable table{{"tensor", "shape", "type"}, {}};
   for (const Json& tensor : found["tensors"]) {
@@ -175,64 +61,102 @@ std::string TensorsText(const Json& found) {
                       FormatBytes(found["bytes"].get<double>()), "\n", FormatTable(table));
 }
 
-std::string RunText(const Json& found) {
-  TextTable table{{"stage", "kind", "state", "time", "model"}, {}};
-  for (const Json& stage : found["stages"]) {
-    const Json& seconds = stage["seconds"];
-    table.rows.push_back({stage["name"].get<std::string>(), stage["kind"].get<std::string>(),
-                          stage["state"].get<std::string>(),
-                          seconds.is_number() ? FormatDuration(seconds.get<double>()) : "-",
-                          stage["model"].is_string() ? stage["model"].get<std::string>() : "-"});
-  }
-  return FormatTable(table);
+bool IsStagesFolderOf(const std::string& path, const std::string& name) {
+  return IsStageFolder(JoinPath(path, name));
 }
 
-std::string DataText(const Json& found) {
-  std::string text =
-      absl::StrCat(FormatCount(found["lines"].get<int64_t>()), " lines, ",
-                   FormatBytes(found["bytes"].get<double>()), " of text, longest line ",
-                   FormatBytes(found["longest_line"].get<double>()), ", ",
-                   found["empty_lines"].get<int64_t>(), " empty\n");
-  for (const auto& [key, rows] : found["keys"].items()) {
-    absl::StrAppend(&text, "key ", key, ": in ", FormatCount(rows.get<int64_t>()), " rows\n");
+// The first few names in a folder.
+std::string Holding(std::vector<std::string> names) {
+  const bool more = names.size() > 6;
+  if (more) names.resize(6);
+  return absl::StrCat("; it holds ", absl::StrJoin(names, ", "), more ? " and more" : "");
+}
+
+// What a folder of no known kind looks like.
+absl::Status UnknownFolder(const std::string& path) {
+  const std::vector<std::string> names = ListFolder(path).value_or(std::vector<std::string>{});
+  const std::string expected =
+      "is a folder without config.json (model), recipe.yaml (run), stage.json (stage of a run) or "
+      "spiece.model (tokenizer)";
+  if (names.empty()) return UserError(path, expected + "; it is empty");
+  std::vector<std::string> known;
+  for (const std::string& name : names) {
+    const std::string inside = JoinPath(path, name);
+    if (IsCheckpointFolder(inside) || IsRunFolder(inside) || IsStagesFolderOf(path, name))
+      known.push_back(inside);
   }
-  absl::StrAppend(&text, found["broken"].get<int64_t>(), " broken lines\n");
-  for (const Json& line : found["broken_lines"])
-    absl::StrAppend(&text, "  ", line["message"].get<std::string>(), "\n");
-  if (!found["first"].is_null())
-    absl::StrAppend(&text, "first: ", DumpJson(found["first"]).substr(0, 300), "\n");
-  return text;
+  if (known.empty()) {
+    const bool weights = FileExists(JoinPath(path, "model.safetensors")) ||
+                         FileExists(JoinPath(path, "pytorch_model.bin"));
+    return UserError(path,
+                     absl::StrCat(expected, weights ? "; it holds weights: inspect that file, "
+                                                      "or add the model's config.json"
+                                                    : Holding(names)));
+  }
+  if (known.size() > 5) known.resize(5);
+  return UserError(
+      path, absl::StrCat(expected, "; inspect one of those in it: ", absl::StrJoin(known, ", ")));
+}
+
+absl::StatusOr<Json> InspectFolder(const InspectOptions& options) {
+  const std::string& path = options.path;
+  if (IsCheckpointFolder(path)) return InspectCheckpoint(path);
+  if (IsRunFolder(path)) return InspectRun(path);
+  if (IsStageFolder(path)) return InspectStageFolder(path);
+  if (HasTokenizer(path)) return InspectTokenizer(path, path, options.text);
+  return UnknownFolder(path);
+}
+
+absl::StatusOr<Json> InspectFile(const InspectOptions& options) {
+  const std::string& path = options.path;
+  if (path.ends_with(".safetensors")) return InspectTensors(path);
+  if (path.ends_with(".bin")) return InspectTorchFile(path);
+  if (path.ends_with(".yaml") || path.ends_with(".yml")) return InspectYaml(path);
+  if (BaseName(path) == "spiece.model")
+    return InspectTokenizer(path, ParentFolder(path), options.text);
+  return InspectData(path, options.data);
+}
+
+// Options that belong to another kind would be passed over in silence.
+absl::Status CheckEffect(const InspectOptions& options, const std::string& kind) {
+  const bool is_data = kind == "data" || kind == "task data";
+  const auto check = [&](const char* flag, bool given, bool used) {
+    if (!given || used) return absl::OkStatus();
+    return UserError(flag, absl::StrCat("has no effect on ", options.path, ", which is a ", kind,
+                                        "; leave it out"));
+  };
+  REGROUP_RETURN_IF_ERROR(check("--model", !options.data.model.empty(), is_data));
+  REGROUP_RETURN_IF_ERROR(check("--task", !options.data.task.empty(), is_data));
+  REGROUP_RETURN_IF_ERROR(check("--lengths", options.data.lengths.has_value(), is_data));
+  REGROUP_RETURN_IF_ERROR(check("--text", !options.text.empty(), kind == "tokenizer"));
+  const bool checkpoint = kind == "model" || kind == "training checkpoint";
+  return check("--tensors", options.tensors, checkpoint);
 }
 
 }  // namespace
 
-absl::StatusOr<Json> InspectOther(const std::string& path) {
-  if (FolderExists(path)) {
-    if (IsRunFolder(path)) return InspectRun(path);
-    if (IsStageFolder(path)) return InspectStageFolder(path);
-    if (HasTokenizer(path)) return InspectTokenizer(path, path);
-    return UserError(
-        path,
-        "is a folder without config.json (model), recipe.yaml (run), stage.json (stage "
-        "of a run) or spiece.model (tokenizer)");
-  }
-  if (!FileExists(path)) return UserError(path, "there is no such file or folder");
-  if (path.ends_with(".safetensors")) return InspectTensors(path);
-  if (path.ends_with(".bin")) return InspectTorchFile(path);
-  if (BaseName(path) == "spiece.model") return InspectTokenizer(path, ParentFolder(path));
-  return InspectData(path);
+absl::StatusOr<Json> InspectPath(const InspectOptions& options) {
+  const bool folder = FolderExists(options.path);
+  const bool pair = !options.data.task.empty() && options.path.find(',') != std::string::npos;
+  if (!folder && !pair && !FileExists(options.path))
+    return UserError(options.path,
+                     absl::StrCat("there is no such file or folder", DidYouMeanPath(options.path)));
+  REGROUP_ASSIGN_OR_RETURN(Json found, folder ? InspectFolder(options) : InspectFile(options));
+  REGROUP_RETURN_IF_ERROR(CheckEffect(options, found["kind"]));
+  return found;
 }
 
-std::string OtherInspectionText(const Json& found) {
+std::string InspectionWords(const Json& found, const InspectOptions& options) {
   const std::string kind = found["kind"];
+  if (kind == "model" || kind == "training checkpoint")
+    return InspectionText(found, options.tensors);
   const std::string head = absl::StrCat(found["path"].get<std::string>(), ": ", kind, "\n");
   if (kind == "run") return head + RunText(found);
   if (kind == "stage") return head + StageText(found);
   if (kind == "tensors") return head + TensorsText(found);
-  if (kind == "data") return head + DataText(found);
-  return absl::StrCat(head, found["size"].get<int64_t>(), " ids, ",
-                      found["sentinels"].get<int64_t>(), " of them sentinels\nfingerprint ",
-                      found["fingerprint"].get<std::string>(), "\n");
+  if (kind == "tokenizer") return head + TokenizerText(found);
+  if (kind == "data" || kind == "task data") return head + DataText(found);
+  return head + YamlText(found);
 }
 
 }  // namespace regroup

@@ -1,24 +1,30 @@
-// Inspection of what is not a model: run folders, tokenizers, data files. The `inspect` command
-// calls it.
+// What a path names, whatever it is: finds out the kind and asks the file that knows it. The
+// `inspect` command calls it.
 #pragma once
 
 #include <string>
 
 #include "core/json.h"
 #include "core/status.h"
+#include "pipeline/inspect_data.h"
 
 namespace regroup {
 
-// Run folder: {"path", "kind": "run", "stages": [{"name", "kind", "state", "seconds", "model"}]};
-// folder of a stage: {"path", "kind": "stage", "name", "stage_kind", "state", "seconds", "model",
-// "files"};
-// file of weights (.safetensors, .bin): {"path", "kind": "tensors", "bytes", "tensors": [{"name",
-// "shape", "dtype"}]}; tokenizer (folder or spiece.model): {"path", "kind": "tokenizer", "size",
-// "sentinels", "fingerprint"}; data file, read to its end: {"path", "kind": "data", "lines",
-// "bytes", "longest_line", "empty_lines", "broken_lines":
-// [{"line", "message"}], "keys": {name: rows}, "first"}. Anything else: UserError.
-absl::StatusOr<Json> InspectOther(const std::string& path);
+struct InspectOptions {
+  std::string path;
+  DataView data;         // has an effect on data files alone
+  std::string text;      // sample for a tokenizer
+  bool tensors = false;  // every tensor of a checkpoint
+};
 
-std::string OtherInspectionText(const Json& inspection);
+// The result's "kind" says which form it has: "model" and "training checkpoint"
+// (inspect_checkpoint.h), "run" and "stage" (inspect_run.h), "tokenizer" (inspect_tokenizer.h),
+// "recipe", "task" and "part" (inspect_recipe.h), "data" and "task data" (inspect_data.h), and
+// "tensors", a file of weights (.safetensors, .bin): {"path", "kind", "bytes", "tensors": [{"name",
+// "shape", "dtype"}]}. UserError for anything else, for what is not there (with the nearest name),
+// and for an option that has no effect on that kind.
+absl::StatusOr<Json> InspectPath(const InspectOptions& options);
+
+std::string InspectionWords(const Json& inspection, const InspectOptions& options);
 
 }  // namespace regroup

@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/near_path.h"
 #include "core/progress.h"
 #include "core/stop.h"
 #include "pipeline/training.h"
@@ -177,7 +178,8 @@ std::string Shown(const Json& text) {
 absl::StatusOr<Json> Replay(const ReplayRequest& request) {
   const std::string recipe_path = JoinPath(request.run, "recipe.yaml");
   if (!FileExists(recipe_path))
-    return UserError(request.run, "is no run folder: there is no recipe.yaml in it");
+    return UserError(request.run, "is no run folder: there is no recipe.yaml in it" +
+                                      DidYouMeanPath(request.run));
   const LoadedRecipe loaded = LoadRecipe(recipe_path, {});
   REGROUP_RETURN_IF_ERROR(loaded.problems.ToStatus());
   const std::unique_ptr<RunFolder> run = RunFolder::View(request.run);

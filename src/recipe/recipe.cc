@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/files.h"
+#include "core/near_path.h"
 #include "recipe/compose.h"
 #include "recipe/expand.h"
 #include "recipe/graph.h"
@@ -181,8 +182,8 @@ LoadedRecipe LoadRecipe(const std::string& path, const std::vector<std::string>&
   Problems& problems = loaded.problems;
   recipe.file = path;
   if (!FileExists(path)) {
-    problems.Add(
-        Problem{path, "there is no such recipe; `regroup recipes list` names the shipped ones"});
+    problems.Add(Problem{path, absl::StrCat("there is no such recipe", DidYouMeanPath(path),
+                                            "; `regroup recipes list` names the shipped ones")});
     return loaded;
   }
   recipe.tree = Compose(path, sets, problems);

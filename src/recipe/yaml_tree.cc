@@ -15,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "core/files.h"
 #include "core/foreign.h"
+#include "core/near_path.h"
 #include "core/utf8.h"
 
 namespace regroup {
@@ -265,7 +266,7 @@ Node ParseYaml(const std::string& text, const std::string& file, Problems& probl
 }
 
 Node ReadYamlFile(const std::string& path, Problems& problems) {
-  const auto fail = [&](const char* message) {
+  const auto fail = [&](const std::string& message) {
     problems.Add(Problem{path, message});
     return Node{};
   };
@@ -275,7 +276,7 @@ Node ReadYamlFile(const std::string& path, Problems& problems) {
   if (bytes > kLongestFile) return fail("has more than 1 MiB, expected a YAML file of a few kB");
   const absl::StatusOr<std::string> text =
       FileExists(path) ? ReadFile(path) : absl::NotFoundError("");
-  if (!text.ok()) return fail("cannot be read; expected a YAML file");
+  if (!text.ok()) return fail("cannot be read; expected a YAML file" + DidYouMeanPath(path));
   return ParseYaml(*text, path, problems);
 }
 

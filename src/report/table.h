@@ -12,8 +12,9 @@ struct TextTable {
   std::vector<std::vector<std::string>> rows;  // as many cells as the header, or fewer
 };
 
-// The first column is aligned to the left, the others to the right; a line of dashes under the
-// header. Widths count code points. Ends with a newline.
+// Columns of numbers ("1,234", "12.8 s", "-3 %", "-" for none) stand to the right, the first column
+// and columns of text to the left; a line of dashes under the header. Widths count code points.
+// Ends with a newline.
 std::string FormatTable(const TextTable& table);
 
 }  // namespace regroup

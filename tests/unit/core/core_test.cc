@@ -13,6 +13,7 @@
 #include "core/foreign.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/near_path.h"
 #include "core/random.h"
 #include "core/status.h"
 #include "core/stop.h"
@@ -249,6 +250,19 @@ TEST(Log, NumbersReadAsAPersonWritesThem) {
   EXPECT_EQ(FormatBytes(1500000), "1.5 MB");
   EXPECT_EQ(FormatCount(1234567), "1,234,567");
   EXPECT_EQ(FormatCount(-1234), "-1,234");
+}
+
+TEST(DidYouMeanPath, NamesTheNearestPathOrTheMissingFolder) {
+  const std::string root = JoinPath(testing::TempDir(), "near_path");
+  ASSERT_TRUE(MakeFolders(root + "/runs/a").ok());
+  ASSERT_TRUE(WriteFileAtomically(root + "/runs/a/x.jsonl", "").ok());
+  const auto hint = [&](const std::string& path) { return DidYouMeanPath(root + path); };
+  EXPECT_EQ(hint("/runs/b/"), " (did you mean \"" + root + "/runs/a\"?)");
+  EXPECT_EQ(hint("/rusn/a/x.jsonl"), " (did you mean \"" + root + "/runs/a/x.jsonl\"?)");
+  EXPECT_EQ(hint("/rusn/a/other"), " (did you mean \"" + root + "/runs\"?)");
+  EXPECT_EQ(hint("/something/else"), " (there is no folder " + root + "/something)");
+  EXPECT_EQ(hint("/quite-another"), "");
+  EXPECT_EQ(hint("/runs"), "");
 }
 
 }  // namespace

@@ -22,6 +22,17 @@ TEST(TextTable, ColumnsAreAsWideAsTheirWidestCellAndCountCodePoints) {
             "short\n");
 }
 
+TEST(TextTable, TextStandsLeftAndNumbersRight) {
+  const TextTable table{{"a", "text", "n"},
+                        {{"x", "two words", "1.5 s"}, {"", "b", "-"}, {"", "", "12 s"}}};
+  EXPECT_EQ(FormatTable(table),
+            "a  text           n\n"
+            "-  ---------  -----\n"
+            "x  two words  1.5 s\n"
+            "   b              -\n"
+            "               12 s\n");
+}
+
 Json Row(const std::string& name, const std::string& label, double ms) {
   return Json{
       {"name", name},
