@@ -264,6 +264,14 @@ std::string LinesText(const Json& found) {
   return text;
 }
 
+// Whether a person wants to see this field's lengths: a corpus has its text, rows have their sides,
+// anything else all of its fields.
+bool IsShown(const std::string& field, const Json& lengths) {
+  const bool rows = lengths.contains("input") || lengths.contains("input_ids");
+  if (rows) return IsSource(field) || IsTarget(field);
+  return !lengths.contains("text") || field == "text" || lengths.contains("target");
+}
+
 std::string SpanText(const Json& found) {
   if (!found.contains("span_corruption")) return "";
   const Json& lengths = found["span_corruption"];
@@ -288,9 +296,10 @@ std::string DataText(const Json& found) {
                          " rows, ", Count(found["duplicates"]), " repeated, ",
                          Count(found["empty_targets"]), " with an empty target\n")
           : LinesText(found);
-  for (const auto& [field, counts] : found["lengths"].items())
-    text += LengthText(field, counts,
-                       field.ends_with("_ids") ? "ids" : found["unit"].get<std::string>());
+  for (const auto& [field, counts] : found["lengths"].items()) {
+    const std::string unit = field.ends_with("_ids") ? "ids" : found["unit"].get<std::string>();
+    if (IsShown(field, found["lengths"])) text += LengthText(field, counts, unit);
+  }
   text += SpanText(found);
   for (const Json& example : found["examples"]) text += ExampleText(example);
   for (const Json& note : found["notes"])

@@ -61,10 +61,6 @@ std::string TensorsText(const Json& found) {
                       FormatBytes(found["bytes"].get<double>()), "\n", FormatTable(table));
 }
 
-bool IsStagesFolderOf(const std::string& path, const std::string& name) {
-  return IsStageFolder(JoinPath(path, name));
-}
-
 // The first few names in a folder.
 std::string Holding(std::vector<std::string> names) {
   const bool more = names.size() > 6;
@@ -82,7 +78,7 @@ absl::Status UnknownFolder(const std::string& path) {
   std::vector<std::string> known;
   for (const std::string& name : names) {
     const std::string inside = JoinPath(path, name);
-    if (IsCheckpointFolder(inside) || IsRunFolder(inside) || IsStagesFolderOf(path, name))
+    if (IsCheckpointFolder(inside) || IsRunFolder(inside) || IsStageFolder(inside))
       known.push_back(inside);
   }
   if (known.empty()) {

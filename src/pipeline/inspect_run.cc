@@ -176,7 +176,7 @@ std::string StateText(const Json& stage) {
   if (stage["step"].is_number_integer()) absl::StrAppend(&state, " at step ", Count(stage["step"]));
   if (stage["steps"].is_number_integer()) absl::StrAppend(&state, " of ", Count(stage["steps"]));
   const Json& ledger = stage["ledger"];
-  if (state != "running" && !ledger.empty() && ledger.back()["action"] == "stopped")
+  if (stage["state"] != "running" && !ledger.empty() && ledger.back()["action"] == "stopped")
     absl::StrAppend(&state, ", by the guard");
   return state;
 }
