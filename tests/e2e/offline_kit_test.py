@@ -134,8 +134,14 @@ def the_binary_does_its_work():
         expect(code == 0 and '"rows":1' in out, f"{out}{err}")
 
 
+def all_of_it():
+    for check in (the_kit_sets_up_and_builds, no_library_of_the_distribution_was_used, no_symbol_of_the_kit_is_exported,
+                  the_binary_does_its_work):
+        check()
+        print(f"        {check.__name__}", flush=True)
+
+
 if not KIT.exists():
     print(f"skipped: no {KIT.relative_to(SOURCE)} (scripts/offline_kit --out {KIT.relative_to(SOURCE)} makes it)")
     sys.exit(77)
-main([the_kit_sets_up_and_builds, no_library_of_the_distribution_was_used, no_symbol_of_the_kit_is_exported,
-      the_binary_does_its_work])
+main([all_of_it])
