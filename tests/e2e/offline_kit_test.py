@@ -75,14 +75,37 @@ def no_network():
     return []
 
 
-def on_node(*command):
+def attempt(*command):
     env = {k: v for k, v in os.environ.items() if not k.startswith("REGROUP_") and k != "Torch_DIR"}
     env.update(XDG_CACHE_HOME=str(CACHE), REGROUP_LIBTORCH=libtorch(), REGROUP_PRESET="smoke")
     started = time.monotonic()
     done = subprocess.run([*no_network(), *command], cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False)
     print(f"        {command[0]}: {time.monotonic() - started:.0f} s", flush=True)
+    return done
+
+
+def on_node(*command):
+    done = attempt(*command)
     expect(done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
     return done
+
+
+def tool(name):
+    return str(pathlib.Path((CHECKOUT / "build/kit").read_text().strip()) / "tools/bin" / name)
+
+
+def build():
+    """The preset smoke compiles a room as one file; a room that cannot be is compiled file by file."""
+    cache = CHECKOUT / "build/smoke/CMakeCache.txt"
+    while True:
+        done = attempt("scripts/regroup", "--version")
+        rooms = set(re.findall(r"FAILED: .*CMakeFiles/regroup_(\w+?)(?:_config)?\.dir/Unity", done.stderr))
+        if not rooms:
+            return on_node("scripts/regroup", "--version")
+        print(f"note: not as one file: {' '.join(sorted(rooms))}; cmake/Rooms.cmake can list them", flush=True)
+        known = re.search(r"REGROUP_NO_UNITY:STRING=(.*)", cache.read_text()).group(1).split(";")
+        expect(not rooms & set(known), f"{rooms} do not compile:\n{done.stderr[-4000:]}")
+        on_node(tool("cmake"), f"-DREGROUP_NO_UNITY={';'.join([*known, *sorted(rooms)])}", "build/smoke")
 
 
 def the_kit_sets_up_and_builds():
@@ -91,13 +114,12 @@ def the_kit_sets_up_and_builds():
     copy_sentencepiece()
     done = on_node("scripts/setup", "--kit", str(KIT))
     expect("done" in done.stderr, done.stderr)
-    done = on_node("scripts/regroup", "--version")
+    done = build()
     expect(done.stdout.startswith("regroup "), done.stdout)
 
 
 def ninja(*arguments):
-    tools = pathlib.Path((CHECKOUT / "build/kit").read_text().strip()) / "tools/bin/ninja"
-    return subprocess.run([tools, "-C", CHECKOUT / "build/smoke", *arguments], capture_output=True, text=True,
+    return subprocess.run([tool("ninja"), "-C", CHECKOUT / "build/smoke", *arguments], capture_output=True, text=True,
                           check=True).stdout
 
 
@@ -134,8 +156,14 @@ def the_binary_does_its_work():
         expect(code == 0 and '"rows":1' in out, f"{out}{err}")
 
 
+def all_of_it():
+    for check in (the_kit_sets_up_and_builds, no_library_of_the_distribution_was_used, no_symbol_of_the_kit_is_exported,
+                  the_binary_does_its_work):
+        check()
+        print(f"        {check.__name__}", flush=True)
+
+
 if not KIT.exists():
     print(f"skipped: no {KIT.relative_to(SOURCE)} (scripts/offline_kit --out {KIT.relative_to(SOURCE)} makes it)")
     sys.exit(77)
-main([the_kit_sets_up_and_builds, no_library_of_the_distribution_was_used, no_symbol_of_the_kit_is_exported,
-      the_binary_does_its_work])
+main([all_of_it])
