@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "ops/machine.h"
 #include "pipeline/plan.h"
+#include "report/table.h"
 
 namespace regroup {
 namespace {
@@ -26,28 +27,22 @@ struct NoOptions {
 
 std::string RunsFolder() { return FolderExists("runs") ? "runs" : "."; }
 
-// {"recipe", "fits", "why"}: by the plan's estimate of memory and disk, and what the plan misses.
+// {"recipe", "fits", "ready", "memory_bytes", "disk_bytes"}: by the plan's estimate, and whether
+// what it reads is here. Shapes of published checkpoints are known before these are here.
 Json RecipeFit(const std::string& name, const std::string& path, const MachineState& state) {
   const LoadedRecipe loaded = LoadRecipe(path, {});
   RecipePlan plan;
   if (loaded.problems.empty()) plan = PlanRecipe(loaded.recipe);
-  const Problems& problems = loaded.problems.empty() ? plan.problems : loaded.problems;
-  if (!problems.empty())
-    return {{"recipe", name},
-            {"fits", nullptr},
-            {"why", absl::StrCat("not ready (", problems.list().size(),
-                                 " problems; plan lists them): see what it needs")}};
   int64_t memory = 0, disk = 0;
   for (const StagePlan& stage : plan.stages) {
     memory = std::max(memory, stage.peak_memory_bytes);
     disk += stage.disk_bytes;
   }
-  const bool fits = memory <= state.memory_available && disk <= state.disk_free;
-  return {
-      {"recipe", name},
-      {"fits", fits},
-      {"why", absl::StrCat("takes about ", FormatBytes(static_cast<double>(memory)),
-                           " of memory and ", FormatBytes(static_cast<double>(disk)), " of disk")}};
+  return {{"recipe", name},
+          {"fits", memory <= state.memory_available && disk <= state.disk_free},
+          {"ready", loaded.problems.empty() && plan.problems.empty()},
+          {"memory_bytes", memory},
+          {"disk_bytes", disk}};
 }
 
 Json RecipesThatFit(const MachineState& state) {
@@ -142,16 +137,13 @@ std::string FindingsText(const Json& findings) {
 }
 
 std::string RecipesText(const Json& recipes) {
-  std::string text = "\n";
+  TextTable table{{"recipe", "memory", "disk", "fits here", "its files"}, {}};
   for (const Json& recipe : recipes) {
-    const Json& fits = recipe["fits"];
-    absl::StrAppend(&text, "recipe ", recipe["recipe"].get<std::string>(), ": ",
-                    fits.is_null() ? ""
-                    : fits == true ? "fits, "
-                                   : "DOES NOT FIT, ",
-                    recipe["why"].get<std::string>(), "\n");
+    table.rows.push_back({recipe["recipe"].get<std::string>(), Bytes(recipe["memory_bytes"]),
+                          Bytes(recipe["disk_bytes"]), recipe["fits"] == true ? "yes" : "no",
+                          recipe["ready"] == true ? "are here" : "plan says what is missing"});
   }
-  return recipes.empty() ? "" : text;
+  return recipes.empty() ? "" : "\n" + FormatTable(table);
 }
 
 absl::Status Run(const NoOptions&, const CommonOptions& common) {

@@ -143,12 +143,12 @@ std::string Overview(const std::vector<Command>& commands) {
       "  regroup inspect t5-base\n"
       "  regroup convert --from t5-base --to t5-base-gqa --kv-heads 4\n";
   for (const Chapter& chapter : WholeChapters(commands)) text += ChapterText(chapter, commands);
-  return absl::StrCat(
-      text,
-      "\nregroup COMMAND --help or regroup help COMMAND says more; regroup --version names "
-      "versions and instruction sets.\nExit codes: 0 done; 1 failed while running; 2 the usage, a "
-      "recipe or an input is "
-      "at fault;\n128 + signal after a signal, once the state was saved.\n");
+  return absl::StrCat(text,
+                      "\nregroup COMMAND --help or regroup help COMMAND says more.\n"
+                      "regroup --version names versions and instruction sets.\nExit codes: 0 done; "
+                      "1 failed while running; 2 the usage, a "
+                      "recipe or an input is "
+                      "at fault;\n128 + signal after a signal, once the state was saved.\n");
 }
 
 }  // namespace regroup

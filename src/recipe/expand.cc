@@ -21,6 +21,7 @@ bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) || 
 std::vector<Placeholder> FindPlaceholders(const std::string& text) {
   std::vector<Placeholder> found;
   for (size_t open = text.find('{'); open != std::string::npos; open = text.find('{', open + 1)) {
+    if (open > 0 && text[open - 1] == '$') continue;  // a variable of the environment
     size_t at = open + 1;
     Placeholder one{open, 0, "", ""};
     while (at < text.size() && IsWordChar(text[at])) one.variable += text[at++];

@@ -152,4 +152,13 @@ def without_the_data_plan_says_what_to_set():
     expect(stages["gqa_up"]["steps"] == 50_000 and stages["gqa_up"]["tokens"] == 50_000 * 2048 * 114, stages["gqa_up"])
 
 
-main([paper_recipes_run_with_tiny_checkpoints, the_others_run_with_a_tiny_model, without_the_data_plan_says_what_to_set])
+def a_copy_plans_from_any_folder():
+    copy = os.path.join(FOLDER.name, "mine.yaml")
+    code, _, stderr = run("recipes", "copy", "flan-t5-small", "--to", copy)
+    expect(code == 0 and "${REGROUP_DATA}" in read(copy), stderr)
+    code, stdout, stderr = run("plan", copy, "--device-spec", "h100", "--json", cwd="/")
+    expect(code == 0 and len(json.loads(stdout)["stages"]) == 53, stderr)
+
+
+main([paper_recipes_run_with_tiny_checkpoints, the_others_run_with_a_tiny_model, without_the_data_plan_says_what_to_set,
+      a_copy_plans_from_any_folder])

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "model/published_config.h"
+#include "pipeline/device.h"
 #include "pipeline/identity.h"
 #include "pipeline/lineage.h"
 #include "pipeline/plan.h"
@@ -280,6 +282,25 @@ TEST_F(Pipeline, PlanFindsSegmentsThatNeedMoreSentinelsThanThereAre) {
   EXPECT_THAT(plan.problems.list()[0].place, HasSubstr("stages.parent.pretrain.data"));
   EXPECT_THAT(plan.problems.list()[0].message, HasSubstr("masked spans, the tokenizer "
                                                          "has 2 sentinels"));
+}
+
+TEST_F(Pipeline, AnotherMachineHasItsOwnTimeAndMissesNoFiles) {
+  const Recipe recipe = Load({"corpora.prose.files=none.txt"});
+  EXPECT_FALSE(PlanRecipe(recipe).problems.empty());
+  const RecipePlan one = PlanRecipe(recipe, DeviceOf("h100").value());
+  const RecipePlan eight = PlanRecipe(recipe, DeviceOf("h100:8").value());
+  EXPECT_TRUE(one.problems.empty()) << one.problems.ToStatus();
+  EXPECT_THAT(one.notes, Contains(HasSubstr("none.txt")));
+  EXPECT_DOUBLE_EQ(one.stages[0].seconds, 8 * eight.stages[0].seconds);
+  EXPECT_THAT(eight.notes, Contains(HasSubstr("one device today")));
+  EXPECT_THAT(DeviceOf("h10").status().message(), HasSubstr("h100"));
+}
+
+TEST(PublishedConfig, HasTheShapesOfTheReleases) {
+  EXPECT_EQ(CountParameters(*PublishedConfig("t5-v1_1-small")), 76'961'152);
+  EXPECT_EQ(CountParameters(*PublishedConfig("flan-t5-base")), 247'577'856);
+  EXPECT_EQ(CountParameters(*PublishedConfig("t5-xxl-lm-adapt")), 11'135'332'352);
+  EXPECT_EQ(PublishedConfig("t5-v1_1-huge"), std::nullopt);
 }
 
 TEST_F(Pipeline, AlphaCountsTargetTokens) {

@@ -62,6 +62,14 @@ TEST(ForEach, AFieldMayBeAWholeSection) {
   EXPECT_EQ(NodeToJson(stages).dump(), R"({"a":{"k":{"cross":2}}})");
 }
 
+TEST(ForEach, AVariableOfTheEnvironmentIsNoPlaceholder) {
+  Problems problems;
+  const Node stages =
+      Expanded("for_each: {v: {a: {}}}\nstages: {\"{v}\": {k: \"${HOME}/{v}\"}}\n", problems);
+  EXPECT_TRUE(problems.empty()) << problems.ToStatus();
+  EXPECT_EQ(NodeToJson(stages).dump(), R"({"a":{"k":"${HOME}/a"}})");
+}
+
 TEST(ForEach, TwoVariantsOfOneNameAreAProblem) {
   Problems problems;
   Expanded("for_each: {v: {a: {n: 1}, b: {n: 1}}}\nstages: {\"s{v.n}\": {k: 1}}\n", problems);
