@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
+#include "core/clock.h"
 #include "core/files.h"
 #include "core/stop.h"
 #include "report/watch_view.h"
@@ -29,10 +30,6 @@ struct Options {
     v(Field("once", "print what there is now and end, as on a pipe"), c.once);
   }
 };
-
-double UnixTime() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // One run, looked at again and again; logs are read on from where they ended.
 class Watcher {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/stop.h"
 #include "decode/beam_decoding.h"
 #include "decode/decoder.h"
@@ -17,10 +18,6 @@
 
 namespace regroup {
 namespace {
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 struct Picks {
   at::Tensor ids_b;       // int64

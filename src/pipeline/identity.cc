@@ -74,10 +74,6 @@ absl::StatusOr<Json> ModelFolderIdentity(const std::string& folder) {
   return json;
 }
 
-bool Holds(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 // What a folder under `from` holds stands in the inputs; where it lies does not matter.
 void DropFolders(Json& config) {
   if (!config.contains("from")) return;
@@ -147,7 +143,8 @@ class Identities {
                        const std::optional<ValidationConfig>& validate, Json& inputs) {
     for (const auto& [name, corpus] : recipe_.head.corpora) {
       const bool used = data.mixture.empty() || data.mixture.contains(name) ||
-                        (validate.has_value() && Holds(validate->corpus, name));
+                        (validate.has_value() &&
+                         std::ranges::find(validate->corpus, name) != validate->corpus.end());
       if (used) REGROUP_RETURN_IF_ERROR(AddCorpus(name, inputs));
     }
     return validate.has_value() ? AddDevTasks(validate->tasks, inputs) : absl::OkStatus();

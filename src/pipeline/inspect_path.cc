@@ -14,6 +14,7 @@
 #include "pipeline/inspect_recipe.h"
 #include "pipeline/inspect_run.h"
 #include "pipeline/inspect_tokenizer.h"
+#include "report/run_record.h"
 #include "report/table.h"
 #include "text/tokenizer.h"
 

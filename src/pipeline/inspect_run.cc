@@ -1,9 +1,5 @@
-// Reads records, manifests and ledgers without taking the run's lock.
+// Reads records, manifests and ledgers without the run's lock.
 #include "pipeline/inspect_run.h"
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -11,7 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -23,6 +18,8 @@
 #include "pipeline/identity.h"
 #include "pipeline/lineage.h"
 #include "recipe/recipe.h"
+#include "report/json_fields.h"
+#include "report/run_record.h"
 #include "report/table.h"
 #include "train/ledger.h"
 #include "train/train_progress.h"
@@ -31,22 +28,6 @@ namespace regroup {
 namespace {
 
 namespace fs = std::filesystem;
-
-Json At(const Json& json, const char* key) {
-  return json.is_object() ? json.value(key, Json()) : Json();
-}
-
-// The process that holds the run's lock, or null. A shared lock is tried and given back at once.
-Json ProcessIn(const std::string& run_folder) {
-  const std::string path = JoinPath(run_folder, ".lock");
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return nullptr;
-  const bool held = ::flock(file, LOCK_SH | LOCK_NB) != 0;
-  ::close(file);
-  if (!held) return nullptr;
-  const std::string pid = ReadSmallFile(path, 64).value_or("");
-  return std::string(absl::StripAsciiWhitespace(pid));
-}
 
 int64_t DiskBytes(const std::string& folder) {
   int64_t bytes = 0;
@@ -84,7 +65,7 @@ Json BestSoFar(const std::string& folder, const Json& checkpoint) {
       JoinPath(JoinPath(folder, checkpoint.get<std::string>()), "progress.json");
   const absl::StatusOr<Json> json = ReadConfigFile(path);
   if (!json.ok()) return nullptr;
-  const absl::StatusOr<TrainProgress> progress = ProgressFromJson(At(*json, "progress"), path);
+  const absl::StatusOr<TrainProgress> progress = ProgressFromJson(FieldOf(*json, "progress"), path);
   if (!progress.ok() || progress->validations.empty()) return nullptr;
   Json best = Json::object();
   for (const auto& [name, value] : progress->validations.rbegin()->second) {
@@ -104,10 +85,21 @@ absl::Status DescribeLedger(const std::string& folder, Json& stage) {
   return absl::OkStatus();
 }
 
+std::string StateWord(StageState state) {
+  return state == StageState::kDone ? "finished" : StateName(state);
+}
+
+// Why a stage failed, or null.
+Json ErrorOf(const std::string& folder, StageState state) {
+  if (state != StageState::kFailed) return nullptr;
+  return FieldOf(ReadConfigFile(JoinPath(folder, kFailedFile)).value_or(Json()), "error");
+}
+
 Json EmptyStage(const std::string& name, const Json& kind) {
   return {{"name", name},
           {"kind", kind},
           {"state", "waiting"},
+          {"error", nullptr},
           {"seconds", nullptr},
           {"step", nullptr},
           {"steps", nullptr},
@@ -121,21 +113,24 @@ Json EmptyStage(const std::string& name, const Json& kind) {
 }
 
 absl::StatusOr<Json> InspectStage(const std::string& folder, const std::string& name) {
-  const bool finished = FileExists(JoinPath(folder, "stage.json"));
-  const std::string path = JoinPath(folder, finished ? "stage.json" : "started.json");
+  const StageState state = StateOfFolder(folder);
+  const bool finished = state == StageState::kDone;
+  const std::string path = JoinPath(folder, finished ? kFinishedFile : kStartedFile);
   REGROUP_ASSIGN_OR_RETURN(const Json record, ReadConfigFile(path));
-  const Json kind = At(record, "kind");
+  const Json kind = FieldOf(record, "kind");
   if (!kind.is_string())
     return UserError(path, "is no record of a stage; expected an object with its \"kind\"");
-  const Json result = At(record, "result"), model = At(result, "model");
+  const Json result = FieldOf(record, "result"), model = FieldOf(result, "model");
   Json stage = EmptyStage(name, kind);
-  stage["state"] = finished ? "finished" : "stopped";
-  stage["seconds"] = At(record, "seconds");
-  stage["steps"] = finished ? At(result, "steps") : At(At(record, "config"), "steps");
+  stage["state"] = StateWord(state);
+  stage["error"] = ErrorOf(folder, state);
+  stage["seconds"] = FieldOf(record, "seconds");
+  stage["steps"] =
+      finished ? FieldOf(result, "steps") : FieldOf(FieldOf(record, "config"), "steps");
   DescribeCheckpoints(folder, stage);
   stage["model"] = model.is_string() ? Json(JoinPath(folder, model.get<std::string>())) : Json();
-  stage["best"] = finished ? At(result, "best") : BestSoFar(folder, stage["checkpoint"]);
-  stage["stopped_early"] = At(result, "stopped_early");
+  stage["best"] = finished ? FieldOf(result, "best") : BestSoFar(folder, stage["checkpoint"]);
+  stage["stopped_early"] = FieldOf(result, "stopped_early");
   REGROUP_RETURN_IF_ERROR(DescribeLedger(folder, stage));
   stage["disk_bytes"] = DiskBytes(folder);
   return stage;
@@ -186,7 +181,7 @@ std::string BestText(const Json& best) {
   if (!best.is_object() || best.empty()) return "-";
   std::vector<std::string> parts;
   for (const auto& [name, found] : best.items()) {
-    const Json value = At(found, "value"), step = At(found, "step");
+    const Json value = FieldOf(found, "value"), step = FieldOf(found, "step");
     if (value.is_number() && step.is_number_integer() && parts.size() < 2)
       parts.push_back(absl::StrFormat("%s %.4g at %s", name, value.get<double>(), Count(step)));
   }
@@ -200,6 +195,8 @@ std::string TextOr(const Json& value, const std::string& other) {
 std::string Trouble(const Json& stage) {
   std::string text;
   const std::string name = stage["name"].get<std::string>();
+  if (stage["error"].is_string())
+    absl::StrAppend(&text, "failed: ", name, ": ", stage["error"].get<std::string>(), "\n");
   for (const Json& damaged : stage["damaged"])
     absl::StrAppend(&text, "damaged: ", damaged["message"].get<std::string>(), "\n");
   for (const Json& entry : stage["ledger"])
@@ -212,15 +209,12 @@ std::string Trouble(const Json& stage) {
 
 bool IsRunFolder(const std::string& path) { return FileExists(JoinPath(path, "recipe.yaml")); }
 
-bool IsStageFolder(const std::string& path) {
-  return FileExists(JoinPath(path, "stage.json")) || FileExists(JoinPath(path, "started.json"));
-}
-
 absl::StatusOr<Json> InspectRun(const std::string& path) {
+  REGROUP_ASSIGN_OR_RETURN(const RunRecord run, ReadRun(path));
   Json json = {{"path", path},
                {"kind", "run"},
                {"recipe", JoinPath(path, "recipe.yaml")},
-               {"process", ProcessIn(path)},
+               {"process", run.process.has_value() ? Json(absl::StrCat(*run.process)) : Json()},
                {"disk_bytes", DiskBytes(path)}};
   REGROUP_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
   std::map<std::string, Json> found;
@@ -230,7 +224,6 @@ absl::StatusOr<Json> InspectRun(const std::string& path) {
     REGROUP_ASSIGN_OR_RETURN(found[name], InspectStage(folder, name));
   }
   json["stages"] = Json::array();
-  bool working = !json["process"].is_null();
   for (Json& planned : PlannedStages(path)) {
     const auto stage = found.find(planned["name"].get<std::string>());
     if (stage != found.end()) {
@@ -242,9 +235,10 @@ absl::StatusOr<Json> InspectRun(const std::string& path) {
   }
   for (auto& [name, stage] : found) json["stages"].push_back(std::move(stage));
   for (Json& stage : json["stages"]) {
-    if (!working || stage["state"] != "stopped") continue;
-    stage["state"] = "running";  // the first that has begun: a run works on one stage
-    working = false;
+    const StageRecord* record = run.Find(stage["name"].get<std::string>());
+    if (record == nullptr || record->state != StageState::kRunning) continue;
+    stage["state"] = StateWord(record->state);
+    stage["error"] = nullptr;
   }
   return json;
 }

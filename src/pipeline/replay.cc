@@ -118,8 +118,6 @@ absl::Status TrainUpTo(Trainer& trainer, int64_t step) {
   return absl::OkStatus();
 }
 
-Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(absl::StrCat(value)); }
-
 // Not finite counts as largest.
 bool Larger(double a, double b) {
   if (std::isfinite(a) != std::isfinite(b)) return std::isfinite(b);
@@ -144,7 +142,7 @@ Json ExamplesJson(const WindowExam& exam, const Tokenizer* tokenizer) {
                     {"id", example.id},
                     {"source_tokens", example.input_ids.size()},
                     {"target_tokens", example.target_ids.size()},
-                    {"loss", Number(exam.example_losses[i])},
+                    {"loss", LedgerNumber(exam.example_losses[i])},
                     {"input", text(example.input_ids)},
                     {"target", text(example.target_ids)}});
   }
@@ -157,7 +155,8 @@ Json GradientsJson(const WindowExam& exam) {
   std::ranges::stable_sort(norms,
                            [](const auto& a, const auto& b) { return Larger(a.second, b.second); });
   Json list = Json::array();
-  for (const auto& [name, norm] : norms) list.push_back({{"tensor", name}, {"norm", Number(norm)}});
+  for (const auto& [name, norm] : norms)
+    list.push_back({{"tensor", name}, {"norm", LedgerNumber(norm)}});
   return list;
 }
 
@@ -210,12 +209,12 @@ absl::StatusOr<Json> Replay(const ReplayRequest& request) {
                 {"step", entry.step},
                 {"position", entry.position},
                 {"reason", entry.reason},
-                {"loss", Number(entry.loss)},
-                {"gradient_norm", Number(entry.gradient_norm)}}},
+                {"loss", LedgerNumber(entry.loss)},
+                {"gradient_norm", LedgerNumber(entry.gradient_norm)}}},
               {"from", from},
               {"steps_again", steps_again},
-              {"loss", Number(exam.loss)},
-              {"gradient_norm", Number(exam.gradient_norm)},
+              {"loss", LedgerNumber(exam.loss)},
+              {"gradient_norm", LedgerNumber(exam.gradient_norm)},
               {"same", SameNumber(exam.loss, entry.loss) &&
                            SameNumber(exam.gradient_norm, entry.gradient_norm)},
               {"examples", ExamplesJson(exam, inputs.tokenizer.get())},

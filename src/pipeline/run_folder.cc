@@ -14,12 +14,11 @@
 #include "absl/strings/strip.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
+#include "report/run_record.h"
 
 namespace regroup {
 namespace {
 
-constexpr char kStarted[] = "started.json";
-constexpr char kFinished[] = "stage.json";
 constexpr char kRedo[] = "redo.json";
 constexpr char kLock[] = ".lock";
 constexpr char kEnvironment[] = "environment.json";  // written when a run begins
@@ -161,11 +160,11 @@ std::string RunFolder::StageFolder(const std::string& stage) const {
 }
 
 absl::StatusOr<std::optional<StageIdentity>> RunFolder::Recorded(const std::string& stage) const {
-  for (const char* name : {kFinished, kStarted}) {
+  for (const char* name : {kFinishedFile, kStartedFile}) {
     const std::string path = JoinPath(StageFolder(stage), name);
     if (!FileExists(path)) continue;
     // Begun, but without a step: it begins anew, whatever has changed.
-    if (name == kStarted && ListCheckpoints(StageFolder(stage)).empty()) continue;
+    if (name == kStartedFile && ListCheckpoints(StageFolder(stage)).empty()) continue;
     REGROUP_ASSIGN_OR_RETURN(const Json json, ReadRecord(path));
     return StageIdentity{json["kind"].get<std::string>(), json["config"], json["inputs"]};
   }
@@ -179,7 +178,7 @@ absl::StatusOr<std::optional<StageIdentity>> RunFolder::Recorded(const std::stri
 }
 
 absl::StatusOr<std::optional<Json>> ReadStageResult(const std::string& stage_folder) {
-  const std::string path = JoinPath(stage_folder, kFinished);
+  const std::string path = JoinPath(stage_folder, kFinishedFile);
   if (!FileExists(path)) return std::nullopt;
   REGROUP_ASSIGN_OR_RETURN(const Json json, ReadRecord(path));
   REGROUP_RETURN_IF_ERROR(CheckOutputs(stage_folder, json["result"]));
@@ -192,7 +191,15 @@ absl::StatusOr<std::optional<Json>> RunFolder::Result(const std::string& stage) 
 
 absl::Status RunFolder::Begin(const std::string& stage, const StageIdentity& identity) const {
   REGROUP_RETURN_IF_ERROR(MakeFolders(StageFolder(stage)));
-  return WriteRecord(JoinPath(StageFolder(stage), kStarted), IdentityJson(identity));
+  std::error_code ignored;  // the note of a failure only informs
+  std::filesystem::remove(JoinPath(StageFolder(stage), kFailedFile), ignored);
+  return WriteRecord(JoinPath(StageFolder(stage), kStartedFile), IdentityJson(identity));
+}
+
+void RunFolder::NoteFailure(const std::string& stage, const absl::Status& error) const {
+  const Json note = {{"error", std::string(error.message())}};
+  WriteFileAtomically(JoinPath(StageFolder(stage), kFailedFile), DumpJsonPretty(note))
+      .IgnoreError();
 }
 
 absl::Status RunFolder::Finish(const std::string& stage, const StageIdentity& identity,
@@ -200,7 +207,7 @@ absl::Status RunFolder::Finish(const std::string& stage, const StageIdentity& id
   Json json = IdentityJson(identity);
   json["result"] = result;
   json["seconds"] = seconds;
-  return WriteRecord(JoinPath(StageFolder(stage), kFinished), std::move(json));
+  return WriteRecord(JoinPath(StageFolder(stage), kFinishedFile), std::move(json));
 }
 
 absl::StatusOr<std::vector<std::string>> RunFolder::PendingRedo() const {

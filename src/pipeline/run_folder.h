@@ -46,6 +46,8 @@ class RunFolder {
   absl::Status Begin(const std::string& stage, const StageIdentity& identity) const;
   absl::Status Finish(const std::string& stage, const StageIdentity& identity, const Json& result,
                       double seconds) const;
+  // For those who look at the run; not needed to go on, so a full disk is no further error.
+  void NoteFailure(const std::string& stage, const absl::Status& error) const;
   // What --redo asked for in a run that has not come to its end since; empty if nothing.
   absl::StatusOr<std::vector<std::string>> PendingRedo() const;
   absl::Status NoteRedo(const std::vector<std::string>& stages) const;

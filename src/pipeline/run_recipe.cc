@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/clock.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/stop.h"
@@ -232,12 +233,20 @@ class Runner {
                          recipe_.Find(name) != nullptr ? recipe_.Find(name)->kind : "vocabulary"));
     REGROUP_RETURN_IF_ERROR(run_->Begin(name, identities_.at(name)));
     const auto start = std::chrono::steady_clock::now();
-    REGROUP_ASSIGN_OR_RETURN(const Json result, Call(name));
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    REGROUP_RETURN_IF_ERROR(run_->Finish(name, identities_.at(name), result, seconds));
+    const absl::StatusOr<Json> result = Call(name);
+    if (!result.ok()) {
+      if (!IsStopped(result.status())) Failed(name, result.status());
+      return result.status();
+    }
+    const double seconds = SecondsSince(start);
+    REGROUP_RETURN_IF_ERROR(run_->Finish(name, identities_.at(name), *result, seconds));
     LogInfo(absl::StrCat(name, ": done in ", FormatDuration(seconds)));
-    return ShowTable(name, result);
+    return ShowTable(name, *result);
+  }
+
+  void Failed(const std::string& name, const absl::Status& error) const {
+    run_->NoteFailure(name, error);
+    LogToFile(absl::StrCat("error: ", name, ": ", std::string(error.message())));
   }
 
   absl::Status ShowTable(const std::string& name, const Json& result) const {

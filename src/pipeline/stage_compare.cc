@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "pipeline/stage_functions.h"
 #include "report/comparison.h"
+#include "report/heads.h"
 
 namespace regroup {
 namespace {
@@ -37,9 +38,7 @@ std::string HeadsText(const T5Config& config) {
 }
 
 std::string Label(const T5Config& config) {
-  const std::string heads = HeadsText(config);
-  if (heads == absl::StrCat(config.num_heads)) return "MHA";
-  return heads == "1" ? "MQA" : absl::StrCat("GQA-", heads);
+  return HeadsLabel(HeadsText(config), config.num_heads);
 }
 
 class Comparison {

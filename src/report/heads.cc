@@ -36,8 +36,7 @@ Heads HeadsOf(const Json& config) {
   const std::string text = self == cross ? self : absl::StrCat("self ", self, ", cross ", cross);
   const Json& all = FieldOf(config, "num_heads");
   if (text.empty() || !all.is_number()) return {};
-  if (text == absl::StrCat(NumberOf(all))) return {text, "MHA"};
-  return {text, text == "1" ? "MQA" : absl::StrCat("GQA-", text)};
+  return {text, HeadsLabel(text, static_cast<int64_t>(NumberOf(all)))};
 }
 
 // The model that a stage left, by its config.json; what a compare stage wrote where that is gone.
@@ -56,12 +55,17 @@ Heads HeadsOfStage(const RunRecord& run, const std::string& name) {
   const Json& merged = FieldOf(stage->config, "kv_heads");
   if (stage->kind == "convert" && merged.is_number()) {
     const std::string heads = absl::StrCat(NumberOf(merged));
-    return {heads, heads == "1" ? "MQA" : absl::StrCat("GQA-", heads)};
+    return {heads, HeadsLabel(heads, 0)};
   }
   return {};
 }
 
 }  // namespace
+
+std::string HeadsLabel(const std::string& heads, int64_t num_heads) {
+  if (heads == absl::StrCat(num_heads)) return "MHA";
+  return heads == "1" ? "MQA" : absl::StrCat("GQA-", heads);
+}
 
 Heads HeadsOfModel(const RunRecord& run, std::string name) {
   for (size_t hops = 0; hops <= run.stages.size(); ++hops) {

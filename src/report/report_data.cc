@@ -68,6 +68,10 @@ void NoteUnfinished(RunRecord& run) {
       run.notes.push_back(
           {stage.name, absl::StrCat("is running now (process ", run.process.value_or(0), ")")});
     }
+    if (stage.state == StageState::kFailed) {
+      run.notes.push_back(
+          {stage.name, absl::StrCat("failed", LastStep(stage), ": ", OneLine(stage.error))});
+    }
     if (stage.state == StageState::kStopped) {
       run.notes.push_back({stage.name, absl::StrCat("began and has not finished", LastStep(stage),
                                                     "; the same `regroup run` goes on with it")});

@@ -96,7 +96,7 @@ std::string Progress(const RunRecord& run) {
   if (done == run.stages.size()) return absl::StrCat("all ", Plural(done, "stage"), " done", time);
   std::string text = absl::StrCat(done, " of ", Plural(run.stages.size(), "stage"), " done", time);
   for (const StageState state :
-       {StageState::kRunning, StageState::kStopped, StageState::kWaiting}) {
+       {StageState::kRunning, StageState::kFailed, StageState::kStopped, StageState::kWaiting}) {
     if (count[state] > 0) absl::StrAppend(&text, ", ", count[state], " ", StateName(state));
   }
   return text;

@@ -64,7 +64,8 @@ std::string StageOutcome(const StageRecord& stage) {
 
 DataTable StagesTable(const ReportData& data) {
   DataTable table{"stages",
-                  "Stages in the recipe's order. A stopped stage began and has not finished.",
+                  "Stages in the recipe's order. A stopped stage began and has not finished; a "
+                  "failed one ended by an error.",
                   {RunColumn(data),
                    {"stage", "stage"},
                    {"kind", "kind"},

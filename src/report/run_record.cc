@@ -22,14 +22,8 @@
 namespace regroup {
 namespace {
 
-constexpr char kStarted[] = "started.json";
-constexpr char kFinished[] = "stage.json";
 constexpr char kRecipe[] = "recipe.yaml";
 constexpr char kTokenizer[] = "tokenizer";  // the stage of a vocabulary that the recipe trains
-
-bool IsStageFolder(const std::string& path) {
-  return FileExists(JoinPath(path, kStarted)) || FileExists(JoinPath(path, kFinished));
-}
 
 std::vector<std::string> StageFolders(const std::string& path) {
   std::vector<std::string> names = ListFolder(path).value_or(std::vector<std::string>{});
@@ -114,20 +108,24 @@ void AddOtherFolders(RunRecord& run) {
 
 // What began and has not finished: the run's process works on one of them at a time.
 void ReadStage(RunRecord& run, StageRecord& stage) {
-  const std::string finished = JoinPath(stage.folder, kFinished);
-  const std::string started = JoinPath(stage.folder, kStarted);
-  const bool done = FileExists(finished);
-  if (!done && !FileExists(started)) return;
-  stage.state = done ? StageState::kDone : StageState::kStopped;
+  const std::string finished = JoinPath(stage.folder, kFinishedFile);
+  const std::string started = JoinPath(stage.folder, kStartedFile);
+  stage.state = StateOfFolder(stage.folder);
+  if (stage.state == StageState::kWaiting) return;
+  const bool done = stage.state == StageState::kDone;
+  if (stage.state == StageState::kFailed)
+    stage.error =
+        TextOf(ReadConfigFile(JoinPath(stage.folder, kFailedFile)).value_or(Json()), "error");
   absl::StatusOr<Json> record = ReadConfigFile(done ? finished : started);
   if (done && (!record.ok() || !FieldOf(*record, "result").is_object())) {
     run.notes.push_back(
-        {absl::StrCat(stage.name, "/", kFinished),
+        {absl::StrCat(stage.name, "/", kFinishedFile),
          absl::StrCat("the stage's result cannot be read (",
                       record.ok() ? "it holds no result" : Why(record.status(), finished), ")")});
     record = ReadConfigFile(started);
   } else if (!record.ok()) {
-    run.notes.push_back({absl::StrCat(stage.name, "/", kStarted), Why(record.status(), started)});
+    run.notes.push_back(
+        {absl::StrCat(stage.name, "/", kStartedFile), Why(record.status(), started)});
   }
   if (!record.ok()) return;
   if (std::string kind = TextOf(*record, "kind"); !kind.empty()) stage.kind = std::move(kind);
@@ -144,9 +142,9 @@ void MarkRunning(RunRecord& run) {
   StageRecord* newest = nullptr;
   std::filesystem::file_time_type newest_time;
   for (StageRecord& stage : run.stages) {
-    if (stage.state != StageState::kStopped) continue;
+    if (stage.state != StageState::kStopped && stage.state != StageState::kFailed) continue;
     std::error_code error;
-    const auto time = std::filesystem::last_write_time(JoinPath(stage.folder, kStarted), error);
+    const auto time = std::filesystem::last_write_time(JoinPath(stage.folder, kStartedFile), error);
     if (newest != nullptr && time <= newest_time) continue;
     newest = &stage;
     newest_time = time;
@@ -205,6 +203,8 @@ std::string StateName(StageState state) {
       return "running";
     case StageState::kStopped:
       return "stopped";
+    case StageState::kFailed:
+      return "failed";
     case StageState::kDone:
       return "done";
   }
@@ -245,6 +245,17 @@ void ReadTraining(RunRecord& run) {
       run.notes.push_back({place, "holds no steps: the stage has no curves here"});
     }
   }
+}
+
+bool IsStageFolder(const std::string& path) {
+  return FileExists(JoinPath(path, kStartedFile)) || FileExists(JoinPath(path, kFinishedFile));
+}
+
+StageState StateOfFolder(const std::string& stage_folder) {
+  const auto holds = [&](const char* name) { return FileExists(JoinPath(stage_folder, name)); };
+  if (holds(kFinishedFile)) return StageState::kDone;
+  if (!holds(kStartedFile)) return StageState::kWaiting;
+  return holds(kFailedFile) ? StageState::kFailed : StageState::kStopped;
 }
 
 std::optional<int> LockHolder(const std::string& path) {

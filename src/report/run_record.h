@@ -12,17 +12,23 @@
 
 namespace regroup {
 
-enum class StageState { kWaiting, kRunning, kStopped, kDone };
-std::string StateName(StageState state);  // "waiting", "running", "stopped", "done"
+// What `run` leaves in a stage's folder when the stage begins, ends, ends by an error.
+inline constexpr char kStartedFile[] = "started.json";
+inline constexpr char kFinishedFile[] = "stage.json";
+inline constexpr char kFailedFile[] = "failed.json";  // {"error"}; gone when the stage goes on
+
+enum class StageState { kWaiting, kRunning, kStopped, kFailed, kDone };
+std::string StateName(StageState state);  // "waiting", "running", "stopped", "failed", "done"
 
 struct StageRecord {
   std::string name;
   std::string kind;    // "tokenizer", "pretrain", ...; "" where nothing says it
   std::string folder;  // may not exist
   StageState state = StageState::kWaiting;
-  Json config;  // of the stage's record, else of the recipe; an object or null
-  Json inputs;  // of the stage's record
-  Json result;  // of a finished stage whose record can be read, else null
+  std::string error;  // why it failed
+  Json config;        // of the stage's record, else of the recipe; an object or null
+  Json inputs;        // of the stage's record
+  Json result;        // of a finished stage whose record can be read, else null
   std::optional<double> seconds;
   TrainingLog log;  // of training stages; ReadTraining fills it
 };
@@ -51,6 +57,12 @@ absl::StatusOr<RunRecord> ReadRun(const std::string& path);
 
 // metrics.jsonl of every stage that trains, with notes on what cannot be read.
 void ReadTraining(RunRecord& run);
+
+// True if the folder holds a record of a stage, begun or finished.
+bool IsStageFolder(const std::string& path);
+
+// By the folder's files alone: never kRunning.
+StageState StateOfFolder(const std::string& stage_folder);
 
 // The process that holds a flock(2) on `path`, from /proc/locks: asking for the lock would disturb
 // a run that begins.

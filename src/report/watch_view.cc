@@ -23,6 +23,10 @@ bool HasLog(const StageRecord& stage) {
   return stage.kind == "pretrain" || stage.kind == "uptrain" || stage.kind == "finetune";
 }
 
+bool IsCutShort(const StageRecord& stage) {
+  return stage.state == StageState::kStopped || stage.state == StageState::kFailed;
+}
+
 size_t CountOf(const RunRecord& run, StageState state) {
   return static_cast<size_t>(
       std::count_if(run.stages.begin(), run.stages.end(),
@@ -51,7 +55,7 @@ std::string StageLine(const StageRecord& stage) {
       stage.seconds.has_value() ? absl::StrCat("  ", FormatDuration(*stage.seconds)) : "";
   const char* mark = stage.state == StageState::kDone      ? "\xE2\x9C\x93"
                      : stage.state == StageState::kRunning ? "\xE2\x96\xB6"
-                     : stage.state == StageState::kStopped ? "!"
+                     : IsCutShort(stage)                   ? "!"
                                                            : "\xC2\xB7";
   return absl::StrFormat("%s %-8s %s%s%s", mark, StateName(stage.state), OneLine(stage.name),
                          stage.kind.empty() ? "" : absl::StrCat(" (", OneLine(stage.kind), ")"),
@@ -61,8 +65,8 @@ std::string StageLine(const StageRecord& stage) {
 // One line per state, where there is no room for one per stage.
 std::vector<std::string> GroupedStages(const RunRecord& run) {
   std::vector<std::string> lines;
-  for (const StageState state :
-       {StageState::kDone, StageState::kStopped, StageState::kRunning, StageState::kWaiting}) {
+  for (const StageState state : {StageState::kDone, StageState::kStopped, StageState::kFailed,
+                                 StageState::kRunning, StageState::kWaiting}) {
     std::vector<std::string> names;
     for (const StageRecord& stage : run.stages) {
       if (stage.state == state) names.push_back(OneLine(stage.name));
@@ -211,9 +215,9 @@ const StageRecord* CurrentStage(const RunRecord& run) {
   const StageRecord* current = nullptr;
   for (const StageRecord& stage : run.stages) {
     if (stage.state == StageState::kRunning) return &stage;
-    if (stage.state == StageState::kStopped) current = &stage;
-    const bool stopped = current != nullptr && current->state == StageState::kStopped;
-    if (!stopped && stage.state == StageState::kDone && HasLog(stage)) current = &stage;
+    if (IsCutShort(stage)) current = &stage;
+    const bool cut_short = current != nullptr && IsCutShort(*current);
+    if (!cut_short && stage.state == StageState::kDone && HasLog(stage)) current = &stage;
   }
   return current;
 }

@@ -1,21 +1,18 @@
-// One JSON object per line; numbers that are not finite are written as texts ("nan", "inf"), which
-// JSON has no numbers for.
+// One JSON object per line.
 #include "train/ledger.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/files.h"
 
 namespace regroup {
 namespace {
-
-Json NumberToJson(double value) {
-  return std::isfinite(value) ? Json(value) : Json(absl::StrCat(value));
-}
 
 double NumberFromJson(const Json& json) {
   if (json.is_number()) return json.get<double>();
@@ -32,8 +29,8 @@ Json ToJson(const LedgerEntry& entry) {
               {"examples", entry.examples},
               {"ids", entry.ids},
               {"reason", entry.reason},
-              {"loss", NumberToJson(entry.loss)},
-              {"gradient_norm", NumberToJson(entry.gradient_norm)},
+              {"loss", LedgerNumber(entry.loss)},
+              {"gradient_norm", LedgerNumber(entry.gradient_norm)},
               {"learning_rate", entry.learning_rate},
               {"time", entry.time}};
 }
@@ -84,6 +81,21 @@ absl::Status AppendToLedger(const std::string& stage_folder, const LedgerEntry& 
     text.erase(text.rfind('\n') + 1);  // a torn last line
   }
   return WriteFileAtomically(path, absl::StrCat(text, DumpJson(ToJson(entry)), "\n"));
+}
+
+std::string WhichExamples(const LedgerEntry& entry) {
+  constexpr size_t kShown = 8;
+  std::string text = absl::StrCat("data positions ", entry.position, " to ",
+                                  entry.position + static_cast<uint64_t>(entry.examples) - 1);
+  if (entry.ids.empty()) return text;
+  const std::vector<std::string> shown(entry.ids.begin(),
+                                       entry.ids.begin() + std::min(kShown, entry.ids.size()));
+  return absl::StrCat(text, " (ids ", absl::StrJoin(shown, ", "),
+                      entry.ids.size() > kShown ? ", ..." : "", ")");
+}
+
+Json LedgerNumber(double value) {
+  return std::isfinite(value) ? Json(value) : Json(absl::StrCat(value));
 }
 
 }  // namespace regroup

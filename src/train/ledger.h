@@ -31,4 +31,10 @@ struct LedgerEntry {
 absl::StatusOr<std::vector<LedgerEntry>> ReadLedger(const std::string& stage_folder);
 absl::Status AppendToLedger(const std::string& stage_folder, const LedgerEntry& entry);
 
+// "data positions 96 to 127 (ids 5, 17, 3, ...)": the examples of an entry, for messages.
+std::string WhichExamples(const LedgerEntry& entry);
+
+// A number of an entry as JSON; one that is not finite, which JSON cannot say, as a text ("nan").
+Json LedgerNumber(double value);
+
 }  // namespace regroup

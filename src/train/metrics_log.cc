@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <fstream>
 #include <sstream>
 
+#include "core/clock.h"
 #include "core/files.h"
 
 namespace regroup {
@@ -77,10 +77,6 @@ absl::Status MetricsLog::AppendLine(const Json& line) const {
   out.flush();
   if (!out) return RunError(path_, "cannot append a line; is the disk full?");
   return absl::OkStatus();
-}
-
-double UnixTime() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 int64_t ResidentBytes() {

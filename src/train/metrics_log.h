@@ -31,9 +31,6 @@ class MetricsLog {
   EventFile events_;
 };
 
-// Seconds since 1970.
-double UnixTime();
-
 // Resident memory of this process in bytes (Linux /proc), 0 if unknown.
 int64_t ResidentBytes();
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/clock.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
@@ -27,10 +28,6 @@ namespace regroup {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 at::ScalarType ComputeType(const std::string& precision) {
   return precision == "bf16" ? at::kBFloat16 : at::kFloat;
@@ -73,18 +70,6 @@ LedgerEntry EntryOf(const std::vector<Example>& window, const StepReport& report
   return entry;
 }
 
-// "data positions 96 to 127 (ids 5, 17, 3, ...)"
-std::string WhichExamples(const LedgerEntry& entry) {
-  constexpr size_t kShown = 8;
-  std::string text = absl::StrCat("data positions ", entry.position, " to ",
-                                  entry.position + static_cast<uint64_t>(entry.examples) - 1);
-  if (entry.ids.empty()) return text;
-  const std::vector<std::string> shown(entry.ids.begin(),
-                                       entry.ids.begin() + std::min(kShown, entry.ids.size()));
-  return absl::StrCat(text, " (ids ", absl::StrJoin(shown, ", "),
-                      entry.ids.size() > kShown ? ", ..." : "", ")");
-}
-
 void AppendRowLosses(const LossOutput& out, const Batch& batch, std::vector<double>& losses) {
   const at::Tensor loss_b = out.row_loss_b.detach().to(at::kCPU, at::kDouble).contiguous();
   for (int64_t i = 0; i < batch.rows; ++i) {
@@ -121,7 +106,7 @@ class TrainerImpl final : public Trainer {
 
  private:
   absl::Status Restore(const RunCheckpoint& checkpoint);
-  absl::StatusOr<std::vector<Example>> FetchWindow();
+  absl::StatusOr<std::vector<Example>> ReadWindow();
   absl::Status PassOverSkipped();
   double ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
                          StateDict& gradients, std::vector<double>* example_losses = nullptr);
@@ -241,8 +226,7 @@ absl::Status TrainerImpl::PassOverSkipped() {
   }
 }
 
-absl::StatusOr<std::vector<Example>> TrainerImpl::FetchWindow() {
-  REGROUP_RETURN_IF_ERROR(PassOverSkipped());
+absl::StatusOr<std::vector<Example>> TrainerImpl::ReadWindow() {
   std::vector<Example> window;
   window.reserve(static_cast<size_t>(config_.batch.examples));
   for (int64_t i = 0; i < config_.batch.examples; ++i) {
@@ -286,7 +270,8 @@ absl::StatusOr<StepReport> TrainerImpl::Step() {
   while (true) {
     // 1. Fetch the accumulation window and count its tokens.
     const auto fetch_start = Clock::now();
-    REGROUP_ASSIGN_OR_RETURN(const std::vector<Example> window, FetchWindow());
+    REGROUP_RETURN_IF_ERROR(PassOverSkipped());
+    REGROUP_ASSIGN_OR_RETURN(const std::vector<Example> window, ReadWindow());
     report.data_wait_seconds += SecondsSince(fetch_start);
     CountTokens(window, report);
     // 2. Forward, loss, backward for each part.
@@ -355,10 +340,7 @@ absl::Status TrainerImpl::StopAt(LedgerEntry entry) {
 absl::StatusOr<WindowExam> TrainerImpl::Examine(uint64_t position) {
   REGROUP_RETURN_IF_ERROR(stream_->Seek(position, saved_hint_));
   WindowExam exam;
-  for (int64_t i = 0; i < config_.batch.examples; ++i) {
-    REGROUP_ASSIGN_OR_RETURN(Example example, stream_->Next());
-    exam.examples.push_back(std::move(example));
-  }
+  REGROUP_ASSIGN_OR_RETURN(exam.examples, ReadWindow());
   StepReport report;
   CountTokens(exam.examples, report);
   StateDict gradients;

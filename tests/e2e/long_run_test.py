@@ -110,6 +110,9 @@ def a_bad_step_stops_and_replay_has_it_bit_for_bit():
     expect(code == 1 and "explodes" in stderr, stderr)
     step = int(re.search(r"gqa_copy, step (\d+)", stderr).group(1))
     expect(step > 20 and f"step-{step - 1:08d} holds the state" in stderr and "(ids " in stderr, stderr)
+    says_failed = [run("inspect", out("stops")), run("watch", out("stops"), "--once")]
+    for code, stdout, stderr in says_failed:
+        expect(code == 0 and "failed" in stdout and "explodes" in stdout, stdout + stderr)
     before = files(out("stops"))
     code, stdout, stderr = run("replay", out("stops"))
     expect(code == 0 and "as recorded, bit for bit" in stdout and "0 steps trained again" in stdout, stdout + stderr)
@@ -128,6 +131,7 @@ def the_same_command_with_skip_goes_on_and_the_ledger_is_honored():
     expect(code == 1, stderr)
     skip = ["--set", f"{FINETUNE}.steps=24", "--set", f"{FINETUNE}.guard={{bad_steps: skip, explosion: 0.28, most_skips: 50}}"]
     code, _, stderr = run(*command("skips", "--only", "gqa_copy", *skip))
+    expect(not os.path.exists(out("skips", "gqa_copy", "failed.json")), "the failure is over, its note is not")
     expect(code == 0 and "are skipped and recorded" in stderr, stderr)
     entries = [json.loads(line) for line in read(out("skips", "gqa_copy", "ledger.jsonl")).splitlines()]
     expect(entries[0]["action"] == "stopped" and entries[1]["action"] == "skipped", entries[:2])

@@ -184,6 +184,19 @@ TEST(LockHolder, FindsTheProcessThatHoldsTheLockWithoutTouchingIt) {
   EXPECT_EQ(folder.Read().stages[0].state, StageState::kStopped);
 }
 
+TEST(ReadRun, TellsWhatFailedFromWhatWasStopped) {
+  const Folder folder;
+  folder.Stage("parent", "started.json", "{\"kind\":\"pretrain\"}");
+  EXPECT_EQ(folder.Read().stages[0].state, StageState::kStopped);
+  folder.Stage("parent", "failed.json", "{\"error\":\"the loss is nan\"}");
+  const RunRecord run = folder.Read();
+  EXPECT_EQ(run.stages[0].state, StageState::kFailed);
+  EXPECT_EQ(run.stages[0].error, "the loss is nan");
+  EXPECT_EQ(CurrentStage(run), &run.stages[0]);
+  folder.Stage("parent", "stage.json", "{\"kind\":\"pretrain\",\"result\":{}}");
+  EXPECT_EQ(folder.Read().stages[0].state, StageState::kDone);
+}
+
 TEST(WatchLines, FitTheScreenAndSayWhereARunStands) {
   const Folder folder;
   folder.Stage("parent", "started.json", "{\"kind\":\"pretrain\",\"config\":{\"steps\":100}}");
