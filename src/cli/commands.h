@@ -10,6 +10,7 @@ namespace regroup {
 Command RunCommand();
 Command PlanCommand();
 Command ReplayCommand();
+Command CalibrateCommand();
 Command ConvertCommand();
 Command ExportCommand();
 Command InspectCommand();

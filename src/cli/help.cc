@@ -24,7 +24,8 @@ const std::vector<Chapter>& Chapters() {
       {"First", {"doctor", "inspect", "recipes", "completion"}},
       {"The line, from a recipe", {"plan", "run", "watch", "report", "replay"}},
       {"The pieces, one by one",
-       {"convert", "export", "score", "generate", "evaluate", "metrics", "bench", "tokenize"}}};
+       {"convert", "calibrate", "export", "score", "generate", "evaluate", "metrics", "bench",
+        "tokenize"}}};
   return *chapters;
 }
 

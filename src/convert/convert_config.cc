@@ -67,6 +67,14 @@ absl::Status SetSite(const std::string& place, const Json& json, std::vector<int
 
 }  // namespace
 
+const std::vector<std::string>& MergeMethodNames() {
+  static const auto* names = new std::vector<std::string>{
+      "mean", "first", "random", "norm_mean", "procrustes", "svd", "covariance_svd"};
+  return *names;
+}
+
+bool MergeWeighs(const std::string& method) { return method == "covariance_svd"; }
+
 absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text) {
   const std::string place = absl::StrCat("--kv-heads ", text);
   int64_t heads = 0;

@@ -12,17 +12,21 @@
 
 namespace regroup {
 
+// mean, first, random (the paper's three) and those of convert/merge_attention.h.
+const std::vector<std::string>& MergeMethodNames();
+// True if the method needs statistics of the source (convert/statistics.h).
+bool MergeWeighs(const std::string& method);
+
 struct ConvertConfig {
-  Json kv_heads;                // G, or {site: G or [G per layer]}
-  std::string method = "mean";  // mean | first | random
+  Json kv_heads;  // G, or {site: G or [G per layer]}
+  std::string method = "mean";
   std::optional<std::vector<std::string>> sites;
   uint64_t seed = 1;  // random
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
     v(Field("kv_heads", "K/V heads: G, or {site: G or [G per layer]}").Required(), c.kv_heads);
-    v(Field("method", "how heads of a group become one").OneOf({"mean", "first", "random"}),
-      c.method);
+    v(Field("method", "how heads of a group become one").OneOf(MergeMethodNames()), c.method);
     v(Field("sites",
             "attention sites to convert; otherwise those that kv_heads names, or decoder_self and "
             "cross")

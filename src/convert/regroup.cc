@@ -4,14 +4,18 @@
 
 #include <ATen/ATen.h>
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "convert/merge_attention.h"
+#include "convert/narrow.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -19,51 +23,16 @@
 namespace regroup {
 namespace {
 
-// fp32 value from which a further rounding to 16 bits gives what one rounding from fp64 would have
-// given (round to odd).
-float RoundToOdd(double x) {
-  const auto nearest = static_cast<float>(x);
-  if (static_cast<double>(nearest) == x || !std::isfinite(nearest)) return nearest;
-  auto bits = std::bit_cast<uint32_t>(nearest);
-  if ((bits & 1U) == 0) bits += std::fabs(static_cast<double>(nearest)) < std::fabs(x) ? 1U : ~0U;
-  return std::bit_cast<float>(bits);
-}
-
-// One rounding from fp64 to `dtype`; ATen's own cast to 16 bits rounds twice, by way of fp32.
-at::Tensor NarrowOnce(const at::Tensor& wide, at::ScalarType dtype) {
-  if (dtype != at::kHalf && dtype != at::kBFloat16) return wide.to(dtype);
-  const at::Tensor source = wide.cpu().contiguous();
-  at::Tensor odd = at::empty(source.sizes(), at::kFloat);
-  const double* from = source.const_data_ptr<double>();
-  float* to = odd.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < source.numel(); ++i) to[i] = RoundToOdd(from[i]);
-  return odd.to(dtype).to(wide.device());
-}
-
-// [heads*e, d] -> [groups, heads/groups, e, d], a view where the input allows it.
-at::Tensor AsGroups(const at::Tensor& kv_hed, int64_t heads, int64_t groups) {
-  REGROUP_CHECK(groups >= 1 && heads % groups == 0 && kv_hed.size(0) % heads == 0,
-                "heads, groups and shape disagree");
-  return kv_hed.reshape({groups, heads / groups, kv_hed.size(0) / heads, kv_hed.size(1)});
-}
-
-at::Tensor RandomHeads(const T5Config& config, const at::Tensor& kv_hed, int64_t groups,
+// [groups * e, width], drawn by the initializer's law.
+at::Tensor RandomHeads(const T5Config& config, int64_t width, int64_t groups,
                        const std::string& name, uint64_t seed) {
   const uint64_t key = std::stoull(HashBytes(name).substr(0, 16), nullptr, 16);
   CounterRng rng(seed, RandomPurpose::kConvertRandom, key);
   const double std = config.initializer_factor / std::sqrt(static_cast<double>(config.d_model));
-  at::Tensor drawn_ged = at::empty({groups * config.d_kv, kv_hed.size(1)}, at::kDouble);
+  at::Tensor drawn_ged = at::empty({groups * config.d_kv, width}, at::kDouble);
   double* values = drawn_ged.mutable_data_ptr<double>();
   for (int64_t i = 0; i < drawn_ged.numel(); ++i) values[i] = std * rng.Normal();
-  return NarrowOnce(drawn_ged, kv_hed.scalar_type());
-}
-
-bool BitsEqual(const at::Tensor& a, const at::Tensor& b) {
-  const auto word = a.element_size() == 2   ? at::kShort
-                    : a.element_size() == 4 ? at::kInt
-                                            : at::kLong;
-  return a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type() &&
-         at::equal(a.contiguous().view(word), b.contiguous().view(word));
+  return drawn_ged;
 }
 
 // One attention sublayer and its K/V heads before and after.
@@ -84,56 +53,99 @@ std::vector<Attention> Attentions(const KvHeads& from, const KvHeads& to) {
   return all;
 }
 
-// The frame of every conversion: K and V of attentions whose head count changes go through `merge`,
-// all else passes.
-using Merge = std::function<at::Tensor(const std::string& name, const at::Tensor& kv,
-                                       const Attention& attention)>;
+// What a conversion makes of one attention: new tensors by the part of their name.
+struct Change {
+  std::vector<std::pair<const char*, at::Tensor>> tensors;
+  std::optional<MergeLoss> loss;
+};
+using ChangeOf = std::function<Change(const Attention& attention)>;
+
+// The frame of every conversion: attentions whose head count changes go through `change_of`, all
+// else passes.
 Conversion Convert(const T5Config& config, const StateDict& weights, const KvHeads& target,
-                   const Merge& merge) {
+                   const ChangeOf& change_of) {
   Conversion result{config, weights, {}};
   result.config.kv_heads = target;
   for (const Attention& attention : Attentions(config.kv_heads, target)) {
     if (attention.from == attention.to) continue;
-    for (const char* part : {".k.weight", ".v.weight"}) {
+    const Change change = change_of(attention);
+    for (const auto& [part, after] : change.tensors) {
       const std::string name = attention.prefix + part;
       const at::Tensor& before = weights.at(name);
-      at::Tensor after = merge(name, before, attention);
-      REGROUP_CHECK(after.size(0) == attention.to * config.d_kv && after.size(1) == before.size(1),
-                    name);
       result.report.tensors.push_back({name, before.sizes().vec(), after.sizes().vec()});
-      result.weights[name] = std::move(after);
+      result.weights[name] = NarrowOnce(after, before.scalar_type());
     }
+    if (change.loss.has_value())
+      result.report.losses.push_back(
+          {attention.prefix, attention.from, attention.to, *change.loss});
   }
   result.report.parameters_before = CountParameters(config);
   result.report.parameters_after = CountParameters(result.config);
   return result;
 }
 
-absl::StatusOr<Merge> MergeOf(const T5Config& config, const ConvertConfig& how) {
-  if (how.method == "mean") {
-    return Merge([](const std::string&, const at::Tensor& kv, const Attention& a) {
-      return MeanPoolHeads(kv, a.from, a.to);
-    });
+Change DrawnHeads(const T5Config& config, const StateDict& weights, const Attention& attention,
+                  uint64_t seed) {
+  Change change;
+  for (const char* part : {".k.weight", ".v.weight"}) {
+    const std::string name = attention.prefix + part;
+    change.tensors.emplace_back(
+        part, RandomHeads(config, weights.at(name).size(1), attention.to, name, seed));
   }
-  if (how.method == "first") {
-    return Merge([](const std::string&, const at::Tensor& kv, const Attention& a) {
-      return FirstHeads(kv, a.from, a.to);
-    });
+  return change;
+}
+
+Change MergedHeads(const AttentionWeights& weights, int64_t groups, const MergeMethod& method,
+                   const SiteStatistics* statistics) {
+  const MergedAttention merged =
+      MergeAttention(weights, ContiguousGroups(weights.kv_heads, groups), method, statistics);
+  Change change{{{".k.weight", merged.weights.k}, {".v.weight", merged.weights.v}}, {}};
+  if (statistics != nullptr) change.loss = merged.loss;
+  if (merged.folded) {
+    change.tensors.emplace_back(".q.weight", merged.weights.q);
+    change.tensors.emplace_back(".o.weight", merged.weights.o);
   }
-  if (how.method == "random") {
-    return Merge([config, seed = how.seed](const std::string& name, const at::Tensor& kv,
-                                           const Attention& a) {
-      return RandomHeads(config, kv, a.to, name, seed);
-    });
+  return change;
+}
+
+absl::Status CheckMethod(const std::string& method, const Statistics* statistics) {
+  const std::vector<std::string>& methods = MergeMethodNames();
+  if (std::ranges::find(methods, method) == methods.end()) {
+    return UserError("method",
+                     absl::StrCat("unknown method \"", method, "\"", DidYouMean(method, methods),
+                                  "; the methods are ", absl::StrJoin(methods, ", ")));
   }
-  const std::vector<std::string> methods = {"mean", "first", "random"};
-  return UserError(
-      "method", absl::StrCat("unknown method \"", how.method, "\"", DidYouMean(how.method, methods),
-                             "; the methods are ", absl::StrJoin(methods, ", ")));
+  if (!MergeWeighs(method) || statistics != nullptr) return absl::OkStatus();
+  return UserError("method", absl::StrCat(method,
+                                          " weighs by statistics of the model, and there are none; "
+                                          "measure them with `regroup calibrate` and name their "
+                                          "folder (calibration), or take svd"));
+}
+
+absl::Status CheckStatistics(const T5Config& config, const KvHeads& target,
+                             const Statistics& statistics) {
+  for (const Attention& attention : Attentions(config.kv_heads, target)) {
+    if (attention.from == attention.to) continue;
+    const auto found = statistics.find(attention.prefix);
+    if (found == statistics.end()) {
+      return UserError(attention.prefix,
+                       "the calibration did not measure this attention; calibrate again with its "
+                       "site among the sites");
+    }
+    const SiteStatistics& site = found->second;
+    const int64_t d = config.d_model, h = config.num_heads, e = config.d_kv;
+    if (site.key_covariance_dd.sizes() != at::IntArrayRef({d, d}) ||
+        site.value_moment_dd.sizes() != at::IntArrayRef({d, d}) ||
+        site.query_moment_hee.sizes() != at::IntArrayRef({h, e, e})) {
+      return UserError(attention.prefix,
+                       "the calibration is of a model of another shape; calibrate this model");
+    }
+  }
+  return absl::OkStatus();
 }
 
 // Checks on the finished conversion; what was checked goes into the report.
-absl::Status CheckResult(const T5Config& config, const StateDict& before, Conversion& result) {
+absl::Status CheckResult(const StateDict& before, Conversion& result) {
   for (const ConvertedTensor& tensor : result.report.tensors) {
     if (!at::isfinite(result.weights.at(tensor.name)).all().item<bool>()) {
       return UserError(
@@ -146,12 +158,6 @@ absl::Status CheckResult(const T5Config& config, const StateDict& before, Conver
     return absl::OkStatus();
   }
   result.report.checks.push_back("every merged value is finite");
-  const std::string& name = result.report.tensors.front().name;
-  const int64_t heads = before.at(name).size(0) / config.d_kv;
-  REGROUP_CHECK(BitsEqual(MeanPoolHeads(before.at(name), heads, heads), before.at(name)),
-                "one head per group changed the weights");
-  result.report.checks.push_back(
-      absl::StrCat("as many groups as heads is a bitwise identity (checked on ", name, ")"));
   const size_t untouched = before.size() - result.report.tensors.size();
   result.report.checks.push_back(absl::StrCat(untouched, " other tensors pass through untouched"));
   return absl::OkStatus();
@@ -163,16 +169,6 @@ std::string ShapeOf(const std::vector<int64_t>& shape) {
 
 }  // namespace
 
-at::Tensor MeanPoolHeads(const at::Tensor& kv_hed, int64_t heads, int64_t groups) {
-  const at::Tensor kv_gned = AsGroups(kv_hed, heads, groups);
-  if (heads == groups) return kv_hed.clone();
-  return NarrowOnce(kv_gned.to(at::kDouble).mean(1).flatten(0, 1), kv_hed.scalar_type());
-}
-
-at::Tensor FirstHeads(const at::Tensor& kv_hed, int64_t heads, int64_t groups) {
-  return AsGroups(kv_hed, heads, groups).select(1, 0).flatten(0, 1).clone();
-}
-
 at::Tensor ExpandHeads(const at::Tensor& kv_ged, int64_t groups, int64_t heads) {
   REGROUP_CHECK(groups >= 1 && heads % groups == 0 && kv_ged.size(0) % groups == 0,
                 "heads, groups and shape disagree");
@@ -182,23 +178,41 @@ at::Tensor ExpandHeads(const at::Tensor& kv_ged, int64_t groups, int64_t heads) 
       .reshape({heads * e, kv_ged.size(1)});
 }
 
+AttentionWeights WeightsOf(const T5Config& config, const StateDict& weights,
+                           const std::string& prefix, int64_t kv_heads) {
+  const auto part = [&](const char* name) { return weights.at(prefix + name); };
+  return {part(".q.weight"), part(".k.weight"), part(".v.weight"),
+          part(".o.weight"), config.num_heads,  kv_heads};
+}
+
 absl::StatusOr<Conversion> Regroup(const T5Config& config, const StateDict& weights,
-                                   const ConvertConfig& how) {
-  REGROUP_ASSIGN_OR_RETURN(const Merge merge, MergeOf(config, how));
+                                   const ConvertConfig& how, const Statistics* statistics) {
+  REGROUP_RETURN_IF_ERROR(CheckMethod(how.method, statistics));
   REGROUP_ASSIGN_OR_RETURN(const KvHeads target, TargetKvHeads(config, how));
-  Conversion result = Convert(config, weights, target, merge);
+  if (statistics != nullptr) REGROUP_RETURN_IF_ERROR(CheckStatistics(config, target, *statistics));
+  const MergeMethod* method = FindMergeMethod(how.method);
+  Conversion result = Convert(config, weights, target, [&](const Attention& attention) {
+    if (method == nullptr) return DrawnHeads(config, weights, attention, how.seed);
+    return MergedHeads(WeightsOf(config, weights, attention.prefix, attention.from), attention.to,
+                       *method,
+                       statistics == nullptr ? nullptr : &statistics->at(attention.prefix));
+  });
   result.report.method = how.method;
-  REGROUP_RETURN_IF_ERROR(CheckResult(config, weights, result));
+  REGROUP_RETURN_IF_ERROR(CheckResult(weights, result));
   return result;
 }
 
 Conversion ExpandToMultiHead(const T5Config& config, const StateDict& weights) {
   T5Config multi_head = config;
   multi_head.SetMultiHead();
-  Conversion result = Convert(config, weights, multi_head.kv_heads,
-                              [](const std::string&, const at::Tensor& kv, const Attention& a) {
-                                return ExpandHeads(kv, a.from, a.to);
-                              });
+  Conversion result =
+      Convert(config, weights, multi_head.kv_heads, [&](const Attention& attention) {
+        const auto expanded = [&](const char* part) {
+          return ExpandHeads(weights.at(attention.prefix + part), attention.from, attention.to);
+        };
+        return Change{{{".k.weight", expanded(".k.weight")}, {".v.weight", expanded(".v.weight")}},
+                      {}};
+      });
   result.report.method = "expand";
   return result;
 }
@@ -210,6 +224,12 @@ std::string ConversionText(const ConversionReport& report) {
                     absl::StrFormat("%-55s %s -> %s  %s\n", tensor.name, ShapeOf(tensor.from),
                                     ShapeOf(tensor.to), report.method));
   }
+  for (const SiteLoss& site : report.losses) {
+    absl::StrAppend(
+        &text,
+        absl::StrFormat("%-55s %d -> %d heads  loses %.2g %% of K, %.2g %% of V\n", site.prefix,
+                        site.from, site.to, 100 * site.loss.key, 100 * site.loss.value));
+  }
   absl::StrAppend(&text, "parameters: ", FormatCount(report.parameters_before), " -> ",
                   FormatCount(report.parameters_after), "\n");
   for (const std::string& check : report.checks) absl::StrAppend(&text, "checked: ", check, "\n");
@@ -220,10 +240,18 @@ Json ConversionJson(const ConversionReport& report) {
   Json tensors = Json::array();
   for (const ConvertedTensor& t : report.tensors)
     tensors.push_back({{"name", t.name}, {"from", t.from}, {"to", t.to}});
+  Json losses = Json::array();
+  for (const SiteLoss& site : report.losses)
+    losses.push_back({{"attention", site.prefix},
+                      {"from", site.from},
+                      {"to", site.to},
+                      {"key", site.loss.key},
+                      {"value", site.loss.value}});
   return {{"method", report.method},
           {"parameters_before", report.parameters_before},
           {"parameters_after", report.parameters_after},
           {"tensors", std::move(tensors)},
+          {"losses", std::move(losses)},
           {"checks", report.checks}};
 }
 

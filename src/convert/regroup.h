@@ -8,16 +8,13 @@
 #include <vector>
 
 #include "convert/convert_config.h"
+#include "convert/merge_attention.h"
 #include "core/status.h"
 #include "model/model_config.h"
 #include "model/state_dict.h"
 
 namespace regroup {
 
-// Views `kv` [h*e, d] as heads and merges each contiguous group of h/groups heads. fp64 inside, one
-// rounding to kv's dtype.
-at::Tensor MeanPoolHeads(const at::Tensor& kv_hed, int64_t heads, int64_t groups);
-at::Tensor FirstHeads(const at::Tensor& kv_hed, int64_t heads, int64_t groups);
 // G heads repeated to H: the inverse view for export --expand-kv (query head j reads K/V head j /
 // (H / G)).
 at::Tensor ExpandHeads(const at::Tensor& kv_ged, int64_t groups, int64_t heads);
@@ -26,10 +23,17 @@ struct ConvertedTensor {
   std::string name;
   std::vector<int64_t> from, to;  // shapes
 };
+// What merging loses at one attention, by the statistics (merge_attention.h).
+struct SiteLoss {
+  std::string prefix;
+  int64_t from = 0, to = 0;  // K/V heads
+  MergeLoss loss;
+};
 struct ConversionReport {
   std::vector<ConvertedTensor> tensors;
+  std::vector<SiteLoss> losses;  // empty without statistics
   int64_t parameters_before = 0, parameters_after = 0;
-  std::string method;  // of Regroup: mean | first | random; "expand" for ExpandToMultiHead
+  std::string method;               // of Regroup; "expand" for ExpandToMultiHead
   std::vector<std::string> checks;  // what was verified on the result, one sentence each
 };
 struct Conversion {
@@ -38,19 +42,25 @@ struct Conversion {
   ConversionReport report;
 };
 
-// Everything that is not a K or V of a named site passes through untouched (same storage). G = H is
-// a bitwise identity, also for `random`. `weights` must be complete (LoadHfFolder checks).
-// UserError: what TargetKvHeads refuses, an unknown method, merged values that the dtype cannot
-// hold.
+// Everything but K and V of the named sites, and W_q and W_o where the method folds into them,
+// passes through untouched (same storage). G = H is a bitwise identity for every method. fp64
+// inside, one rounding to the source's dtype. `weights` must be complete (LoadHfFolder checks).
+// `statistics` may be null: then no loss is reported, and methods that weigh are refused.
+// UserError: what TargetKvHeads refuses, an unknown method, statistics that are missing or of
+// another shape, merged values that the dtype cannot hold.
 absl::StatusOr<Conversion> Regroup(const T5Config& config, const StateDict& weights,
-                                   const ConvertConfig& how);
+                                   const ConvertConfig& how,
+                                   const Statistics* statistics = nullptr);
+// Views of one attention's weights.
+AttentionWeights WeightsOf(const T5Config& config, const StateDict& weights,
+                           const std::string& prefix, int64_t kv_heads);
 // The multi-head T5 that computes the same function.
 Conversion ExpandToMultiHead(const T5Config& config, const StateDict& weights);
 
-// Shapes, what was merged and the checks made, for people; one line per converted tensor.
+// Shapes, what was merged, what it loses and the checks made, for people; a line per tensor.
 std::string ConversionText(const ConversionReport& report);
 // {"method", "parameters_before", "parameters_after", "tensors": [{"name", "from", "to"}],
-// "checks"}.
+// "losses": [{"attention", "from", "to", "key", "value"}], "checks"}.
 Json ConversionJson(const ConversionReport& report);
 
 }  // namespace regroup

@@ -64,6 +64,10 @@ class MappedFile {
   size_t size_;
 };
 
+// The memory of a mapped file, or any other, is not needed soon: the system may take it back. It
+// reads as before.
+void AdviseNotNeeded(const void* data, size_t bytes);
+
 // XXH3 of 128 bits as 32 hex digits: finds damage and identifies content; not a defence against
 // forgery.
 std::string HashBytes(std::string_view content);

@@ -22,6 +22,7 @@ enum class RandomPurpose : uint32_t {
   kBootstrap = 8,
   kTaskWindow = 9,
   kBenchSource = 10,
+  kLocalDistillation = 11,
   kTest = 100,
 };
 

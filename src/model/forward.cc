@@ -51,7 +51,7 @@ ForwardPass::ForwardPass(const T5Config& config, const StateDict& weights, at::S
       observer_(observer) {}
 
 at::Tensor ForwardPass::Encode() const {
-  at::Tensor x_bsd = Embed(batch_.source_ids_bs, Site(false, 0, kIn));
+  at::Tensor x_bsd = EmbedSource();
   const at::Tensor key_mask = KeyMask();
   AttentionTerms terms;
   for (int64_t i = 0; i < config_.num_layers; ++i) {
@@ -60,12 +60,36 @@ at::Tensor ForwardPass::Encode() const {
     x_bsd = EncoderBlock(x_bsd, i, terms);
     if (observer_ != nullptr) observer_->After(false, i, x_bsd);
   }
+  return FinishEncoder(x_bsd);
+}
+
+at::Tensor ForwardPass::EmbedSource() const {
+  return Embed(batch_.source_ids_bs, Site(false, 0, kIn));
+}
+
+at::Tensor ForwardPass::EncoderLayer(const at::Tensor& x_bsd, int64_t layer) const {
+  const int64_t table = config_.bias_layer(layer);
+  return EncoderBlock(x_bsd, layer, {SelfBias(false, table, x_bsd.size(1)), KeyMask(), {}});
+}
+
+at::Tensor ForwardPass::FinishEncoder(const at::Tensor& x_bsd) const {
   return Dropped(Norm(x_bsd, "encoder.final_layer_norm.weight"), Site(false, 0, kOut));
+}
+
+at::Tensor ForwardPass::EmbedTarget() const {
+  return Embed(batch_.target_in_bt, Site(true, 0, kIn));
+}
+
+at::Tensor ForwardPass::DecoderLayer(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
+                                     int64_t layer) const {
+  const int64_t table = config_.bias_layer(layer);
+  return DecoderBlock(x_btd, encoded_bsd, layer, {SelfBias(true, table, x_btd.size(1)), {}, {}},
+                      {{}, KeyMask(), {}});
 }
 
 at::Tensor ForwardPass::EncoderBlock(at::Tensor x_bsd, int64_t layer,
                                      const AttentionTerms& terms) const {
-  const Attention self{EncoderSelfPrefix(layer),
+  const Attention self{EncoderSelfPrefix(layer), /*decoder=*/false,
                        config_.kv_heads.encoder_self[static_cast<size_t>(layer)], terms,
                        Site(false, layer, kSelf)};
   x_bsd = x_bsd + SelfAttention(Norm(x_bsd, NormName(false, layer, 0)), self);
@@ -73,7 +97,7 @@ at::Tensor ForwardPass::EncoderBlock(at::Tensor x_bsd, int64_t layer,
 }
 
 at::Tensor ForwardPass::DecodeHidden(const at::Tensor& encoded_bsd) const {
-  at::Tensor x_btd = Embed(batch_.target_in_bt, Site(true, 0, kIn));
+  at::Tensor x_btd = EmbedTarget();
   AttentionTerms self_terms;
   const AttentionTerms cross_terms{{}, KeyMask(), {}};
   for (int64_t i = 0; i < config_.num_decoder_layers; ++i) {
@@ -92,10 +116,10 @@ at::Tensor ForwardPass::DecoderBlock(at::Tensor x_btd, const at::Tensor& encoded
                                      const AttentionTerms& self_terms,
                                      const AttentionTerms& cross_terms) const {
   const size_t i = static_cast<size_t>(layer);
-  const Attention self{DecoderSelfPrefix(layer), config_.kv_heads.decoder_self[i], self_terms,
-                       Site(true, layer, kSelf)};
-  const Attention cross{CrossPrefix(layer), config_.kv_heads.cross[i], cross_terms,
-                        Site(true, layer, kCross)};
+  const Attention self{DecoderSelfPrefix(layer), /*decoder=*/true, config_.kv_heads.decoder_self[i],
+                       self_terms, Site(true, layer, kSelf)};
+  const Attention cross{CrossPrefix(layer), /*decoder=*/true, config_.kv_heads.cross[i],
+                        cross_terms, Site(true, layer, kCross)};
   x_btd = x_btd + SelfAttention(Norm(x_btd, NormName(true, layer, 0)), self);
   x_btd = x_btd + CrossAttention(Norm(x_btd, NormName(true, layer, 1)), encoded_bsd, cross);
   return x_btd + FeedForward(Norm(x_btd, NormName(true, layer, 2)), true, layer);
@@ -141,20 +165,20 @@ at::Tensor ForwardPass::FeedForward(const at::Tensor& x_btd, bool decoder, int64
                  Site(decoder, layer, kFeedForwardOut));
 }
 
-at::Tensor ForwardPass::SelfAttention(const at::Tensor& x_btd, Attention how) const {
+at::Tensor ForwardPass::SelfAttention(const at::Tensor& x_btd, const Attention& how) const {
   const std::string& p = how.prefix;
   const int64_t kv_width = how.kv_heads * config_.d_kv;
   const auto qkv = at::linear(x_btd, Stacked({p + ".q.weight", p + ".k.weight", p + ".v.weight"}))
                        .split_with_sizes({config_.inner_width(), kv_width, kv_width}, -1);
-  return Attend(qkv[0], qkv[1], qkv[2], std::move(how));
+  return Finished(how, x_btd, x_btd, Attend(qkv[0], qkv[1], qkv[2], how));
 }
 
 at::Tensor ForwardPass::CrossAttention(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
-                                       Attention how) const {
+                                       const Attention& how) const {
   const std::string& p = how.prefix;
   const at::Tensor q_btn = at::linear(x_btd, Weight(p + ".q.weight"));
   const auto kv = at::linear(encoded_bsd, Stacked({p + ".k.weight", p + ".v.weight"})).chunk(2, -1);
-  return Attend(q_btn, kv[0], kv[1], std::move(how));
+  return Finished(how, x_btd, encoded_bsd, Attend(q_btn, kv[0], kv[1], how));
 }
 
 at::Tensor ForwardPass::Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn,
@@ -165,7 +189,17 @@ at::Tensor ForwardPass::Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn,
       GroupedAttention(SplitHeads(q_btn, config_.num_heads), SplitHeads(k_bsn, how.kv_heads),
                        SplitHeads(v_bsn, how.kv_heads), how.terms);
   const at::Tensor out_btn = out_bhte.transpose(1, 2).flatten(2);
-  return Dropped(at::linear(out_btn, Weight(how.prefix + ".o.weight")), how.site + 1);
+  return at::linear(out_btn, Weight(how.prefix + ".o.weight"));
+}
+
+at::Tensor ForwardPass::Finished(const Attention& how, const at::Tensor& x_btd,
+                                 const at::Tensor& y_bsd, const at::Tensor& out_btd) const {
+  if (observer_ != nullptr) {
+    const at::Tensor& queries = how.decoder ? batch_.target_mask_bt : batch_.source_mask_bs;
+    const at::Tensor& keys = y_bsd.is_same(x_btd) ? queries : batch_.source_mask_bs;
+    observer_->Attended({how.prefix, x_btd, y_bsd, queries, keys, how.terms, out_btd});
+  }
+  return Dropped(out_btd, how.site + 1);
 }
 
 AttentionTerms ForwardPass::SelfTerms(bool decoder, int64_t layer, int64_t length,

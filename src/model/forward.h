@@ -1,4 +1,5 @@
-// One forward pass of T5 over a batch: the stacks as the papers write them. Only t5.cc uses it.
+// One forward pass of T5 over a batch: the stacks as the papers write them. T5Model runs it whole;
+// calibration runs it layer by layer, so that it needs the weights of one layer at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,9 +23,19 @@ class ForwardPass {
   at::Tensor DecodeHidden(const at::Tensor& encoded_bsd) const;  // [b, t, d]
   const at::Tensor& HeadWeight() const;                          // [v, d], the master
 
+  // The same in pieces. Encode is EmbedSource, every EncoderLayer, FinishEncoder; of `weights` each
+  // needs its own alone (and the table of relative biases).
+  at::Tensor EmbedSource() const;
+  at::Tensor EncoderLayer(const at::Tensor& x_bsd, int64_t layer) const;
+  at::Tensor FinishEncoder(const at::Tensor& x_bsd) const;
+  at::Tensor EmbedTarget() const;
+  at::Tensor DecoderLayer(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
+                          int64_t layer) const;
+
  private:
   struct Attention {
     std::string prefix;
+    bool decoder;
     int64_t kv_heads;
     AttentionTerms terms;
     uint32_t site;
@@ -43,11 +54,14 @@ class ForwardPass {
   at::Tensor Embed(const at::Tensor& ids, uint32_t site) const;
   at::Tensor Norm(const at::Tensor& x, const std::string& name) const;
   at::Tensor FeedForward(const at::Tensor& x_btd, bool decoder, int64_t layer) const;
-  at::Tensor SelfAttention(const at::Tensor& x_btd, Attention how) const;
+  at::Tensor SelfAttention(const at::Tensor& x_btd, const Attention& how) const;
   at::Tensor CrossAttention(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
-                            Attention how) const;
+                            const Attention& how) const;
   at::Tensor Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn, const at::Tensor& v_bsn,
                     Attention how) const;
+  // Shows `out_btd` to the observer and drops some of it.
+  at::Tensor Finished(const Attention& how, const at::Tensor& x_btd, const at::Tensor& y_bsd,
+                      const at::Tensor& out_btd) const;
 
   // Terms of the layer's self-attention: the relative bias [1, h, t, t] (causal in the decoder) and
   // `key_mask`. `before` are the previous layer's, which are used again where the table is shared.

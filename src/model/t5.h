@@ -6,11 +6,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "data/batch.h"
 #include "model/model_config.h"
 #include "model/state_dict.h"
+#include "ops/attention.h"
 #include "ops/dropout.h"
 
 namespace regroup {
@@ -35,14 +37,24 @@ struct LossOutput {
   at::Tensor row_loss_b;  // [b], detached cross-entropy sums (nats, fp32 or better, without z-loss)
 };
 
-// Called around every block (layer) of both stacks, in order; the only hook into the forward pass.
+// What one attention computes from and what it gives. In self-attention y is x and s is t.
+struct AttentionSeen {
+  std::string prefix;                     // of its weights (model/state_dict.h)
+  at::Tensor x_btd;                       // what queries are made from, after the norm
+  at::Tensor y_bsd;                       // what keys and values are made from
+  at::Tensor query_mask_bt, key_mask_bs;  // bool, true = real token
+  AttentionTerms terms;
+  at::Tensor out_btd;  // after the output projection, before dropout
+};
+
+// Called around every block (layer) of both stacks and after each of its attentions, in order; the
+// only hook into the forward pass.
 class BlockObserver {
  public:
   virtual ~BlockObserver() = default;
-  virtual void Before(bool decoder, int64_t layer,
-                      const at::Tensor& hidden_btd) = 0;  // what goes in
-  virtual void After(bool decoder, int64_t layer,
-                     const at::Tensor& hidden_btd) = 0;  // what comes out
+  virtual void Before(bool /*decoder*/, int64_t /*layer*/, const at::Tensor& /*hidden_btd*/) {}
+  virtual void Attended(const AttentionSeen& /*seen*/) {}
+  virtual void After(bool /*decoder*/, int64_t /*layer*/, const at::Tensor& /*hidden_btd*/) {}
 };
 
 class T5Model {

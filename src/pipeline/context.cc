@@ -25,6 +25,12 @@ absl::StatusOr<std::string> StageContext::ModelFolder(const std::string& from) c
   return JoinPath(run->StageFolder(from), result["model"].get<std::string>());
 }
 
+absl::StatusOr<std::string> StageContext::CalibrationFolder(const std::string& calibration) const {
+  if (calibration.empty() || IsFolderReference(calibration)) return calibration;
+  REGROUP_ASSIGN_OR_RETURN(const Json result, ResultOf(calibration));
+  return JoinPath(run->StageFolder(calibration), result["calibration"].get<std::string>());
+}
+
 absl::StatusOr<HfModel> StageContext::LoadModel(const std::string& from) const {
   REGROUP_ASSIGN_OR_RETURN(const std::string model_folder, ModelFolder(from));
   return LoadHfFolder(model_folder);

@@ -31,6 +31,8 @@ struct StageContext {
 
   // The model folder that `from` names: a folder itself, or what that stage made.
   absl::StatusOr<std::string> ModelFolder(const std::string& from) const;
+  // The folder of a calibration: itself, or what that stage measured; "" for "".
+  absl::StatusOr<std::string> CalibrationFolder(const std::string& calibration) const;
   absl::StatusOr<HfModel> LoadModel(const std::string& from) const;
   // The result of a finished stage; an error if it has none.
   absl::StatusOr<Json> ResultOf(const std::string& stage_name) const;

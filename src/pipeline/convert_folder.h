@@ -1,9 +1,12 @@
-// One conversion from folder to folder: load, merge heads, save with provenance. The `convert`
-// command and the recipe's convert stage call it.
+// One conversion from folder to folder: load, merge heads, refine where there is a calibration,
+// save with provenance. The `convert` command and the recipe's convert stage call it.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "calibrate/refine.h"
 #include "convert/regroup.h"
 #include "core/json.h"
 #include "core/status.h"
@@ -14,13 +17,33 @@ struct ConvertFolderOptions {
   std::string from;
   std::string to;
   ConvertConfig convert;
+  std::string calibration = {};  // folder of a calibration of `from`; "": none
+  RefineConfig refine = {};      // needs a calibration
+  std::string device = "cpu";
   bool overwrite = false;     // replace a folder that regroup wrote
   Json provenance = nullptr;  // an object whose keys are added to regroup.json; null: nothing
 };
 
+// Loss per target token on the calibration rows, before any training.
+struct StartingLoss {
+  double parent = 0, merged = 0;
+  int64_t rows = 0;
+};
+
+struct ConvertOutcome {
+  ConversionReport report;
+  std::vector<OutputDamage> damages;     // with a calibration
+  std::optional<StartingLoss> starting;  // with a calibration
+};
+
 // The target is checked before anything is loaded. regroup.json keeps what the source's said and
-// gains an entry under "conversions": source and its weights' hash, the config, parameters and
-// checks.
-absl::StatusOr<ConversionReport> ConvertFolder(const ConvertFolderOptions& options);
+// gains an entry under "conversions": source and its weights' hash, the config, parameters, checks
+// and what was measured.
+absl::StatusOr<ConvertOutcome> ConvertFolder(const ConvertFolderOptions& options);
+
+// ConversionText and ConversionJson with what was measured: {"damage": [{"attention", "merged",
+// "refined"}], "starting_loss": {"parent", "merged", "rows"}}.
+std::string OutcomeText(const ConvertOutcome& outcome);
+Json OutcomeJson(const ConvertOutcome& outcome);
 
 }  // namespace regroup

@@ -127,6 +127,18 @@ double TrainingSeconds(const T5Config& config, const TrainingShape& shape, int64
          static_cast<double>(device.count);
 }
 
+double CalibrationSeconds(const T5Config& config, const TrainingShape& shape,
+                          const Device& device) {
+  const auto d = static_cast<double>(config.d_model);
+  const auto queries = static_cast<double>(shape.examples * shape.target * config.num_heads);
+  // Averages of d values over the keys, and their second moment; self and cross.
+  const double keys = static_cast<double>(shape.target + shape.source);
+  const double site_flops = 2 * queries * d * (keys + 2 * d);
+  const double flops = TrainStepFlops(config, shape.examples, shape.source, shape.target) / 3 +
+                       static_cast<double>(config.num_decoder_layers) * site_flops;
+  return flops / (device.Flops(shape.precision) * device.share);
+}
+
 double DecodingSeconds(const T5Config& config, int64_t rows, int64_t source, int64_t target,
                        const Device& device, const std::string& precision) {
   const double encoder =

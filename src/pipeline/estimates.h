@@ -25,6 +25,8 @@ int64_t CheckpointBytes(const T5Config& config, const std::string& optimizer);
 
 double TrainingSeconds(const T5Config& config, const TrainingShape& shape, int64_t steps,
                        const Device& device);
+// Of streaming rows through the parent once and summing what its decoder's attentions see.
+double CalibrationSeconds(const T5Config& config, const TrainingShape& shape, const Device& device);
 double DecodingSeconds(const T5Config& config, int64_t rows, int64_t source, int64_t target,
                        const Device& device, const std::string& precision);
 

@@ -182,9 +182,35 @@ class Identities {
     return AddData(config.data, config.validate, identity.inputs);
   }
 
+  absl::Status Fill(const Stage& stage, const CalibrateStage& config, StageIdentity& identity) {
+    identity.inputs["seed"] = recipe_.head.seed;
+    REGROUP_ASSIGN_OR_RETURN(const SpanCorruptionConfig data, CalibrationData(recipe_, stage));
+    identity.inputs["data"] = ConfigToJson(data, true);
+    REGROUP_RETURN_IF_ERROR(AddSource(config.from, identity.inputs));
+    return AddData(data, std::nullopt, identity.inputs);
+  }
+
   absl::Status Fill(const Stage&, const ConvertStage& config, StageIdentity& identity) {
-    if (config.convert.method == "random") identity.inputs["seed"] = recipe_.head.seed;
+    const bool draws =
+        config.convert.method == "random" || config.refine.local_distillation.steps > 0;
+    if (draws) identity.inputs["seed"] = recipe_.head.seed;
+    REGROUP_RETURN_IF_ERROR(AddCalibration(config.calibration, identity));
     return AddSource(config.from, identity.inputs);
+  }
+
+  absl::Status AddCalibration(const std::string& calibration, StageIdentity& identity) {
+    if (calibration.empty()) return absl::OkStatus();
+    if (!IsFolderReference(calibration)) {
+      identity.inputs[calibration] = done_.at(calibration).Hash();
+      return absl::OkStatus();
+    }
+    identity.config["calibration"] = "folder";
+    const std::string file = JoinPath(calibration, "calibration.json");
+    if (!FileExists(file))
+      return UserError(calibration,
+                       "holds no calibration.json; expected what `regroup calibrate` wrote");
+    REGROUP_ASSIGN_OR_RETURN(identity.inputs["calibration"], HashFile(file));
+    return absl::OkStatus();
   }
 
   absl::Status Fill(const Stage& stage, const UptrainStage& config, StageIdentity& identity) {

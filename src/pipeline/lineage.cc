@@ -106,6 +106,16 @@ absl::StatusOr<std::optional<Lineage>> LineageOf(const Recipe& recipe, const std
   return resolved.after;
 }
 
+absl::StatusOr<SpanCorruptionConfig> CalibrationData(const Recipe& recipe, const Stage& stage) {
+  const auto& calibrate = stage.As<CalibrateStage>();
+  if (calibrate.data.has_value()) return *calibrate.data;
+  REGROUP_ASSIGN_OR_RETURN(const std::optional<Lineage> known, LineageOf(recipe, calibrate.from));
+  if (known.has_value()) return known->data;
+  return UserError(
+      absl::StrCat(stage.Place(), ".calibrate.data"),
+      absl::StrCat("is needed: nothing is recorded of how ", calibrate.from, " was pre-trained"));
+}
+
 absl::StatusOr<std::string> TrainedSourceOf(const Recipe& recipe, const std::string& from) {
   if (IsFolderReference(from)) {
     if (FileExists(JoinPath(from, kOptimizerFile))) return from;

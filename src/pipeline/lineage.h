@@ -53,6 +53,10 @@ absl::StatusOr<std::optional<Lineage>> LineageOf(const Recipe& recipe, const std
 // on with: `from` itself, or what was converted into it. A UserError where there is none.
 absl::StatusOr<std::string> TrainedSourceOf(const Recipe& recipe, const std::string& from);
 
+// The span corruption whose examples a calibrate stage streams: its own, else the source's. A
+// UserError where there is neither.
+absl::StatusOr<SpanCorruptionConfig> CalibrationData(const Recipe& recipe, const Stage& stage);
+
 // A UserError names what is neither given nor recorded.
 absl::StatusOr<ResolvedUptrain> ResolveUptrain(const Recipe& recipe, const Stage& stage);
 

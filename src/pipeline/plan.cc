@@ -259,6 +259,26 @@ class Planner {
              lengths.target, stage.save.keep_last, row);
   }
 
+  void Plan(const CalibrateStage& stage, StagePlan& row) {
+    const std::optional<T5Config> config = Source(stage.from);
+    const auto data = CalibrationData(recipe_, *stage_);
+    if (!Good("", data) || !config.has_value()) return;
+    CheckData(*data, SentinelsOf(stage.from));
+    Describe(*config, row);
+    const SpanLengths lengths =
+        ComputeSpanLengths(data->source_length, data->noise_density, data->mean_span_length);
+    const CalibrateConfig& how = stage.calibrate;
+    const TrainingShape shape{how.rows, how.micro_batch, lengths.source, lengths.target,
+                              how.precision};
+    row.tokens = how.rows * lengths.target;
+    row.seconds = CalibrationSeconds(*config, shape, device_);
+    const int64_t moments = 24 * config->d_model * config->d_model;  // of one attention, fp64
+    row.peak_memory_bytes =
+        BaseMemory() + 12 * moments +
+        DecodingMemory(*config, how.micro_batch, lengths.source, lengths.target);
+    row.disk_bytes = 2 * config->num_decoder_layers * moments;
+  }
+
   void Plan(const ConvertStage& stage, StagePlan& row) {
     std::optional<T5Config> config = Source(stage.from);
     if (!config.has_value()) return;

@@ -93,7 +93,7 @@ absl::Status CheckIsOurs(const std::string& path) {
 
 // What a finished stage says it left behind must still be there.
 absl::Status CheckOutputs(const std::string& stage_folder, const Json& result) {
-  for (const char* key : {"model", "table", "predictions"}) {
+  for (const char* key : {"model", "table", "predictions", "calibration"}) {
     if (!result.contains(key) || !result[key].is_string()) continue;
     const std::string path = JoinPath(stage_folder, result[key].get<std::string>());
     if (FileExists(path) || FolderExists(path)) continue;

@@ -29,9 +29,9 @@ using StageFunction = absl::StatusOr<Json> (*)(const StageContext&);
 
 StageFunction FunctionOf(const std::string& kind) {
   static const std::map<std::string, StageFunction> functions = {
-      {"pretrain", RunPretrain}, {"convert", RunConvert},   {"uptrain", RunUptrain},
-      {"finetune", RunFinetune}, {"evaluate", RunEvaluate}, {"export", RunExport},
-      {"bench", RunBench},       {"compare", RunCompare}};
+      {"pretrain", RunPretrain}, {"calibrate", RunCalibrate}, {"convert", RunConvert},
+      {"uptrain", RunUptrain},   {"finetune", RunFinetune},   {"evaluate", RunEvaluate},
+      {"export", RunExport},     {"bench", RunBench},         {"compare", RunCompare}};
   return functions.at(kind);
 }
 

@@ -15,14 +15,17 @@ absl::StatusOr<Json> RunConvert(const StageContext& context) {
   options.to = JoinPath(context.folder(), "model");
   options.convert = stage.convert;
   options.convert.seed = context.recipe->head.seed;
+  options.refine = stage.refine;
+  options.device = context.device;
+  REGROUP_ASSIGN_OR_RETURN(options.calibration, context.CalibrationFolder(stage.calibration));
   // A model that is there without the stage's record is left by a kill between the two; it is made
   // again.
   options.overwrite = true;
   options.provenance =
       Json{{"recipe", context.recipe->head.name}, {"stage", context.name()}, {"kind", "convert"}};
-  REGROUP_ASSIGN_OR_RETURN(const ConversionReport report, ConvertFolder(options));
+  REGROUP_ASSIGN_OR_RETURN(const ConvertOutcome outcome, ConvertFolder(options));
   REGROUP_RETURN_IF_ERROR(WriteManifest(options.to));
-  Json result = ConversionJson(report);
+  Json result = OutcomeJson(outcome);
   result["model"] = "model";
   return result;
 }

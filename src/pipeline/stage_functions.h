@@ -11,6 +11,7 @@ namespace regroup {
 
 absl::StatusOr<Json> RunTokenizer(const StageContext& context);
 absl::StatusOr<Json> RunPretrain(const StageContext& context);
+absl::StatusOr<Json> RunCalibrate(const StageContext& context);
 absl::StatusOr<Json> RunConvert(const StageContext& context);
 absl::StatusOr<Json> RunUptrain(const StageContext& context);
 absl::StatusOr<Json> RunFinetune(const StageContext& context);

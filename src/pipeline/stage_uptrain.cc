@@ -4,8 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "checkpoint/run_checkpoint.h"
-#include "core/log.h"
-#include "data/span_corruption.h"
+#include "pipeline/source_stream.h"
 #include "pipeline/stage_functions.h"
 #include "pipeline/training.h"
 #include "pipeline/validation.h"
@@ -13,35 +12,14 @@
 namespace regroup {
 namespace {
 
-constexpr uint64_t kOtherOrder =
-    1000003;  // added to the seed where the source's data position is unknown
-
-// Sets the stream to where the source stopped reading. Where that is unknown, or the data is
-// another, the data begins anew in another order.
-absl::Status OpenStream(const StageContext& context, const HfModel& source, const Lineage& lineage,
-                        TrainingInputs& inputs) {
-  const auto& corpora = context.recipe->head.corpora;
-  REGROUP_ASSIGN_OR_RETURN(inputs.stream, OpenSpanCorruptionStream(lineage.data, corpora,
-                                                                   inputs.tokenizer, lineage.seed));
-  const Json training = source.provenance.is_object()
-                            ? source.provenance.value("training", Json::object())
-                            : Json::object();
-  if (training.contains("data_position") &&
-      training.value("data", Json()) == inputs.stream->Fingerprint()) {
-    inputs.start.data_position = training["data_position"].get<uint64_t>();
-    inputs.start.data_hint = training.value("data_hint", Json());
-    LogInfo(absl::StrCat(context.name(), ": goes on in the source's data at example ",
-                         FormatCount(static_cast<long long>(inputs.start.data_position))));
-    return absl::OkStatus();
-  }
-  LogWarning(
-      absl::StrCat(context.name(),
-                   ": the source's position in this data is unknown; reads from the beginning, "
-                   "in another order"));
-  REGROUP_ASSIGN_OR_RETURN(inputs.stream,
-                           OpenSpanCorruptionStream(lineage.data, corpora, inputs.tokenizer,
-                                                    lineage.seed + kOtherOrder));
-  return absl::OkStatus();
+absl::StatusOr<SourceStream> OpenData(const StageContext& context, const HfModel& source,
+                                      const Lineage& after,
+                                      const std::shared_ptr<const Tokenizer>& tokenizer) {
+  const std::optional<int64_t> data_seed = context.stage->As<UptrainStage>().data_seed;
+  if (!data_seed.has_value())
+    return OpenSourceStream(context, source, after.data, after.seed, tokenizer);
+  return OpenReorderedStream(context, after.data, after.seed, static_cast<uint64_t>(*data_seed),
+                             tokenizer);
 }
 
 // The optimizer slots of the source's training checkpoint, of those tensors that conversion left as
@@ -87,7 +65,11 @@ absl::StatusOr<TrainingInputs> UptrainInputs(const StageContext& context) {
   REGROUP_ASSIGN_OR_RETURN(HfModel source, context.LoadModel(stage.from));
   TrainingInputs inputs;
   REGROUP_ASSIGN_OR_RETURN(inputs.tokenizer, context.TokenizerOf(source));
-  REGROUP_RETURN_IF_ERROR(OpenStream(context, source, resolved.after, inputs));
+  REGROUP_ASSIGN_OR_RETURN(SourceStream data,
+                           OpenData(context, source, resolved.after, inputs.tokenizer));
+  inputs.stream = std::move(data.stream);
+  inputs.start.data_position = data.position;
+  inputs.start.data_hint = std::move(data.hint);
   REGROUP_ASSIGN_OR_RETURN(inputs.validator, StageValidator(context, resolved.after,
                                                             resolved.validate, inputs.tokenizer));
 

@@ -195,9 +195,35 @@ class Checker {
       Add("early_stopping", "needs keep_best, which says what has to improve");
   }
 
+  void Check(const CalibrateStage& stage) {
+    CheckModelSource(stage.from);
+    if (stage.data.has_value()) CheckData(*stage.data);
+    if (recipe_.head.corpora.empty()) Add("data", "the recipe has no corpora");
+  }
+
   void Check(const ConvertStage& stage) {
     CheckModelSource(stage.from);
+    CheckReference("calibration", stage.calibration, {"calibrate"}, true);
+    CheckCalibration(stage);
     if (SitesOf(stage.convert).empty()) Add("sites", "is empty: nothing would be converted");
+  }
+
+  void CheckCalibration(const ConvertStage& stage) {
+    if (stage.calibration.empty()) {
+      if (MergeWeighs(stage.convert.method))
+        Add("method", absl::StrCat(stage.convert.method,
+                                   " weighs by statistics of the source; name the calibrate stage "
+                                   "that measures them (calibration)"));
+      if (stage.refine.refit || stage.refine.local_distillation.steps > 0)
+        Add("calibration", "is missing: refit and local_distillation work on its rows");
+      return;
+    }
+    const Stage* calibrate = recipe_.Find(stage.calibration);
+    if (calibrate == nullptr || calibrate->kind != "calibrate") return;
+    const std::string& measured = calibrate->As<CalibrateStage>().from;
+    if (measured != stage.from)
+      Add("calibration", absl::StrCat("\"", stage.calibration, "\" measures ", measured,
+                                      ", but this stage converts ", stage.from));
   }
 
   void Check(const UptrainStage& stage) {

@@ -26,6 +26,9 @@ struct ReferencesOf {
     all.insert(all.end(), stage.recovery.begin(), stage.recovery.end());
     return all;
   }
+  std::vector<std::string> operator()(const ConvertStage& stage) const {
+    return {stage.from, stage.calibration};
+  }
   template <class T>
   std::vector<std::string> operator()(const T& stage) const {
     return {stage.from};
@@ -35,8 +38,9 @@ struct ReferencesOf {
 }  // namespace
 
 const std::vector<std::string>& StageKinds() {
-  static const std::vector<std::string> kinds = {"pretrain", "convert", "uptrain", "finetune",
-                                                 "evaluate", "export",  "bench",   "compare"};
+  static const std::vector<std::string> kinds = {"pretrain", "calibrate", "convert",
+                                                 "uptrain",  "finetune",  "evaluate",
+                                                 "export",   "bench",     "compare"};
   return kinds;
 }
 

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "calibrate/calibrate_config.h"
 #include "convert/convert_config.h"
 #include "data/data_config.h"
 #include "decode/decode_config.h"
@@ -88,9 +89,28 @@ struct PretrainStage {
   }
 };
 
+struct CalibrateStage {
+  std::string from;
+  CalibrateConfig calibrate;
+  std::optional<SpanCorruptionConfig> data;
+
+  template <class Self, class Visitor>
+  static void Visit(Self& c, Visitor& v) {
+    v(Field("from", "stage, or folder (with a /), whose attentions are measured")
+          .Required()
+          .StageOrFolder(),
+      c.from);
+    CalibrateConfig::Visit(c.calibrate, v);
+    v(Field("data", "span corruption; default: the source's, from where it stopped reading"),
+      c.data);
+  }
+};
+
 struct ConvertStage {
   std::string from;
   ConvertConfig convert;
+  std::string calibration;
+  RefineConfig refine;
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
@@ -99,6 +119,10 @@ struct ConvertStage {
           .StageOrFolder(),
       c.from);
     ConvertConfig::Visit(c.convert, v);
+    v(Field("calibration", "stage, or folder (with a /), that measured the same source")
+          .StageOrFolder(),
+      c.calibration);
+    RefineConfig::Visit(c.refine, v);
   }
 };
 
@@ -107,6 +131,7 @@ struct UptrainStage {
   double alpha = 0.05;
   std::optional<int64_t> original_steps;
   std::optional<SpanCorruptionConfig> data;
+  std::optional<int64_t> data_seed;
   std::optional<BatchConfig> batch;
   std::optional<OptimizerConfig> optimizer;
   std::string optimizer_state = "restart";
@@ -130,6 +155,11 @@ struct UptrainStage {
           .AtLeast(1),
       c.original_steps);
     v(Field("data", "span corruption; default: the source's own"), c.data);
+    v(Field("data_seed",
+            "reads the data from its beginning in another order, one for each number; default: "
+            "goes on where the source stopped. Stages with the same number see the same batches")
+          .AtLeast(0),
+      c.data_seed);
     v(Field("batch", "examples per step; default: the source's own"), c.batch);
     v(Field("optimizer", "default: the source's own, its schedule going on at the source's step"),
       c.optimizer);
@@ -293,7 +323,8 @@ struct CompareStage {
   }
 };
 
-using StageConfig = std::variant<PretrainStage, ConvertStage, UptrainStage, FinetuneStage,
-                                 EvaluateStage, ExportStage, BenchStage, CompareStage>;
+using StageConfig =
+    std::variant<PretrainStage, CalibrateStage, ConvertStage, UptrainStage, FinetuneStage,
+                 EvaluateStage, ExportStage, BenchStage, CompareStage>;
 
 }  // namespace regroup

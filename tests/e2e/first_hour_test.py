@@ -208,7 +208,7 @@ def completion_works_in_bash_and_parses_elsewhere():
             subprocess.run([shell, "-n", f"{folder}/{shell}"], check=True)
         script = f"{folder}/bash"
         for words, expected in ((["co"], ["convert", "completion"]), (["tokenize", ""], ["train", "encode", "decode"]),
-                                (["convert", "--me"], ["--method"]), (["convert", "--method", ""], ["mean", "first", "random"]),
+                                (["convert", "--me"], ["--method"]), (["convert", "--method", ""], ["mean", "first", "random", "norm_mean", "procrustes", "svd", "covariance_svd"]),
                                 (["convert", "--method", "=", "r"], ["random"]), (["recipes", "copy", "q"], ["quickstart"]),
                                 (["inspect", "READ"], ["README.md"]), (["evaluate", "--task", "titl"], ["titles"]),
                                 (["doctor", "--qu"], ["--quiet"]), (["convert", "--kv-heads", ""], [])):

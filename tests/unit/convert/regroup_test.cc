@@ -8,7 +8,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "convert/narrow.h"
 #include "model/t5.h"
 
 namespace regroup {
@@ -45,25 +49,45 @@ ConvertConfig How(const std::string& method, const Json& kv_heads) {
   return how;
 }
 
-Conversion MustRegroup(const T5Config& config, const StateDict& weights, const ConvertConfig& how) {
-  auto result = Regroup(config, weights, how);
+at::Tensor Moments(std::vector<int64_t> shape, uint64_t seed) {
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  const at::Tensor x = at::randn(shape, generator, at::kDouble);
+  return at::matmul(x.transpose(-2, -1), x);
+}
+
+Statistics SomeStatistics(const T5Config& config, uint64_t seed) {
+  const int64_t d = config.d_model, e = config.d_kv;
+  Statistics statistics;
+  const auto add = [&](const std::string& prefix) {
+    statistics[prefix] = {Moments({2 * d, d}, seed),
+                          Moments({config.num_heads, 2 * e, e}, seed + 1),
+                          Moments({2 * d, d}, seed + 2)};
+    seed += 3;
+  };
+  for (int64_t i = 0; i < config.num_layers; ++i) add(EncoderSelfPrefix(i));
+  for (int64_t i = 0; i < config.num_decoder_layers; ++i) add(DecoderSelfPrefix(i));
+  for (int64_t i = 0; i < config.num_decoder_layers; ++i) add(CrossPrefix(i));
+  return statistics;
+}
+
+Conversion MustRegroup(const T5Config& config, const StateDict& weights, const ConvertConfig& how,
+                       const Statistics* statistics = nullptr) {
+  auto result = Regroup(config, weights, how, statistics);
   REGROUP_CHECK(result.ok(), std::string(result.status().message()));
   return *std::move(result);
 }
 
 TEST(Regroup, AsManyGroupsAsHeadsIsABitwiseIdentityForEveryMethodAndType) {
   const T5Config config = TinyConfig();
-  for (const char* method : {"mean", "first", "random"}) {
+  const Statistics statistics = SomeStatistics(config, 8);
+  for (const std::string& method : MergeMethodNames()) {
     for (const auto dtype : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
       StateDict weights = InitializeWeights(config, 1);
       for (auto& [name, tensor] : weights) tensor = tensor.to(dtype);
-      const Conversion same = MustRegroup(config, weights, How(method, 8));
+      const Conversion same = MustRegroup(config, weights, How(method, 8), &statistics);
       EXPECT_EQ(same.config, config);
       for (const auto& [name, tensor] : weights)
         EXPECT_TRUE(SameBits(same.weights.at(name), tensor)) << method << name;
-      const at::Tensor& k = weights.at(CrossPrefix(0) + ".k.weight");
-      EXPECT_TRUE(SameBits(MeanPoolHeads(k, 8, 8), k));
-      EXPECT_TRUE(SameBits(FirstHeads(k, 8, 8), k));
     }
   }
 }
@@ -118,8 +142,12 @@ TEST(Regroup, MeansAreRoundedOnceToTheSourcesType) {
   // The mean is 1 + 2^-8 + 2^-30: by way of fp32 it would lose its last bit and round down to 1.
   const at::Tensor heads =
       at::tensor({2.0, 2.0, 0x1p-6, 0x1p-28}, at::kDouble).to(at::kBFloat16).view({4, 1});
-  EXPECT_EQ(MeanPoolHeads(heads, 4, 1).item<double>(), 1.0 + 0x1p-7);
-  EXPECT_EQ(MeanPoolHeads(-heads, 4, 1).item<double>(), -1.0 - 0x1p-7);
+  const auto mean = [](const at::Tensor& one_value_each) {
+    const SharedHead by = MeanHead(one_value_each.to(at::kDouble).view({4, 1, 1}));
+    return NarrowOnce(by.shared_ed, one_value_each.scalar_type()).item<double>();
+  };
+  EXPECT_EQ(mean(heads), 1.0 + 0x1p-7);
+  EXPECT_EQ(mean(-heads), -1.0 - 0x1p-7);
   EXPECT_EQ(heads.to(at::kDouble).mean().to(at::kBFloat16).item<double>(), 1.0)
       << "the control: ATen's cast rounds twice";
 }
@@ -161,7 +189,7 @@ TEST(Regroup, TheReportSaysShapesMethodAndChecks) {
   const Conversion result = MustRegroup(config, InitializeWeights(config, 7), How("mean", 2));
   const std::string text = ConversionText(result.report);
   EXPECT_THAT(text, HasSubstr("[32, 16] -> [8, 16]  mean"));
-  EXPECT_THAT(text, HasSubstr("bitwise identity"));
+  EXPECT_THAT(text, HasSubstr("finite"));
   EXPECT_EQ(ConversionJson(result.report)["tensors"].size(), 10U);  // 5 attentions, K and V
 }
 
@@ -218,6 +246,102 @@ TEST(Regroup, TheExpandedModelComputesWhatTheGroupedModelComputes) {
         LogitDifference(grouped.config, grouped.weights, expanded.config, strided, at::kDouble),
         1e-3);
   }
+}
+
+// Heads of K and V turned by any invertible matrices, their other sides turned back: the same
+// function, other weights.
+StateDict InAnotherGauge(const T5Config& config, StateDict weights) {
+  at::Generator generator = at::detail::createCPUGenerator(9);
+  const int64_t h = config.num_heads, e = config.d_kv;
+  const auto turn = [&](const std::string& prefix) {
+    for (const auto& [in, out] :
+         {std::pair{".k.weight", ".q.weight"}, {".v.weight", ".o.weight"}}) {
+      const at::Tensor a_hee =
+          at::eye(e, at::kDouble) + 0.3 * at::randn({h, e, e}, generator, at::kDouble);
+      const at::Tensor back_hee = at::linalg_inv(a_hee);
+      at::Tensor &inside = weights.at(prefix + in), &outside = weights.at(prefix + out);
+      inside = at::matmul(a_hee, inside.unflatten(0, {h, e})).flatten(0, 1);
+      if (std::string(out) == ".q.weight") {
+        outside = at::matmul(back_hee.transpose(1, 2), outside.unflatten(0, {h, e})).flatten(0, 1);
+      } else {
+        const at::Tensor o_hde = outside.unflatten(1, {h, e}).transpose(0, 1);
+        outside = at::matmul(o_hde, back_hee).transpose(0, 1).flatten(1);
+      }
+    }
+  };
+  for (int64_t i = 0; i < config.num_layers; ++i) turn(EncoderSelfPrefix(i));
+  for (int64_t i = 0; i < config.num_decoder_layers; ++i) turn(DecoderSelfPrefix(i));
+  for (int64_t i = 0; i < config.num_decoder_layers; ++i) turn(CrossPrefix(i));
+  return weights;
+}
+
+StateDict InDouble(StateDict weights) {
+  for (auto& [name, tensor] : weights) tensor = tensor.to(at::kDouble);
+  return weights;
+}
+
+TEST(Regroup, AGeneralGaugeChangesNothingInTheFunction) {
+  const T5Config config = TinyConfig();
+  const StateDict weights = InDouble(InitializeWeights(config, 10));
+  const StateDict turned = InAnotherGauge(config, weights);
+  EXPECT_LT(LogitDifference(config, weights, config, turned, at::kDouble), 1e-12);
+  const std::string k = CrossPrefix(1) + ".k.weight";
+  EXPECT_GT((weights.at(k) - turned.at(k)).abs().max().item<double>(), 0.01) << "the control";
+}
+
+TEST(Regroup, HeadsThatShareASubspaceConvertToTheSameFunction) {
+  T5Config grouped = TinyConfig();
+  grouped.kv_heads = {{2}, {1, 2}, {2, 1}};
+  const StateDict weights = InDouble(InitializeWeights(grouped, 11));
+  const Conversion expanded = ExpandToMultiHead(grouped, weights);
+  const StateDict parent = InAnotherGauge(expanded.config, expanded.weights);
+  const Json back = {{"encoder_self", 2}, {"decoder_self", {1, 2}}, {"cross", {2, 1}}};
+  const Statistics statistics = SomeStatistics(expanded.config, 12);
+  for (const char* method : {"svd", "covariance_svd"}) {
+    const Conversion merged = MustRegroup(expanded.config, parent, How(method, back), &statistics);
+    EXPECT_EQ(merged.config, grouped);
+    EXPECT_LT(LogitDifference(merged.config, merged.weights, expanded.config, parent, at::kDouble),
+              1e-9)
+        << method;
+    for (const SiteLoss& site : merged.report.losses) {
+      EXPECT_LT(site.loss.key, 1e-20) << method << site.prefix;
+      EXPECT_LT(site.loss.value, 1e-20) << method << site.prefix;
+    }
+  }
+  const Conversion mean = MustRegroup(expanded.config, parent, How("mean", back), &statistics);
+  EXPECT_GT(LogitDifference(mean.config, mean.weights, expanded.config, parent, at::kDouble), 1e-2)
+      << "the control";
+  EXPECT_GT(mean.report.losses.front().loss.key, 1e-3);
+}
+
+TEST(Regroup, AGroupedSourceIsMergedWithTheQueriesThatReadEachHead) {
+  T5Config eight = TinyConfig();
+  const StateDict weights = InDouble(InitializeWeights(eight, 13));
+  const Statistics statistics = SomeStatistics(eight, 14);
+  const Conversion four = MustRegroup(eight, weights, How("covariance_svd", 4), &statistics);
+  const Conversion one =
+      MustRegroup(four.config, four.weights, How("covariance_svd", 1), &statistics);
+  const Conversion same = ExpandToMultiHead(one.config, one.weights);
+  EXPECT_LT(LogitDifference(one.config, one.weights, same.config, same.weights, at::kDouble),
+            1e-12);
+  EXPECT_EQ(one.weights.at(CrossPrefix(0) + ".q.weight").sizes(), (std::vector<int64_t>{32, 16}));
+}
+
+TEST(Regroup, WeighingWithoutFittingStatisticsIsRefused) {
+  const T5Config config = TinyConfig();
+  const StateDict weights = InitializeWeights(config, 15);
+  const auto message = [&](const Statistics* statistics) {
+    return std::string(
+        Regroup(config, weights, How("covariance_svd", 2), statistics).status().message());
+  };
+  EXPECT_THAT(message(nullptr), HasSubstr("regroup calibrate"));
+  Statistics statistics = SomeStatistics(config, 16);
+  statistics.erase(CrossPrefix(1));
+  EXPECT_THAT(message(&statistics), HasSubstr(CrossPrefix(1)));
+  T5Config wider = config;
+  wider.d_model = 20;
+  statistics = SomeStatistics(wider, 17);
+  EXPECT_THAT(message(&statistics), HasSubstr("another shape"));
 }
 
 }  // namespace

@@ -52,9 +52,10 @@ class ExportFolders : public ::testing::Test {
   }
 
   absl::StatusOr<ConversionReport> Convert(const Json& kv_heads) {
-    ConvertFolderOptions options{Path("parent"), Path("grouped"), {}, false, nullptr};
+    ConvertFolderOptions options{Path("parent"), Path("grouped"), {}};
     options.convert.kv_heads = kv_heads;
-    return ConvertFolder(options);
+    REGROUP_ASSIGN_OR_RETURN(const ConvertOutcome outcome, ConvertFolder(options));
+    return outcome.report;
   }
 
   std::string root_;
@@ -96,7 +97,8 @@ TEST_F(ExportFolders, ARefusedConversionWritesNothing) {
   WriteParent(false, false);
   EXPECT_EQ(ExitCode(Convert(3).status()), 2);
   EXPECT_FALSE(FolderExists(Path("grouped")));
-  ConvertFolderOptions onto_itself{Path("parent"), Path("parent"), {}, true, nullptr};
+  ConvertFolderOptions onto_itself{Path("parent"), Path("parent"), {}};
+  onto_itself.overwrite = true;
   onto_itself.convert.kv_heads = 2;
   EXPECT_THAT(std::string(ConvertFolder(onto_itself).status().message()), HasSubstr("the source"));
   EXPECT_EQ(LoadHfFolder(Path("parent")).value().config.kv_heads.cross, std::vector<int64_t>{4});

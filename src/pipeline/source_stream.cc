@@ -1,0 +1,53 @@
+// The position stands in the source's provenance.
+#include "pipeline/source_stream.h"
+
+#include "absl/strings/str_cat.h"
+#include "core/log.h"
+#include "data/span_corruption.h"
+
+namespace regroup {
+namespace {
+
+// Added to the source's seed for another order, once and once more for each data_seed.
+constexpr uint64_t kOtherOrder = 1000003;
+
+}  // namespace
+
+absl::StatusOr<SourceStream> OpenSourceStream(const StageContext& context, const HfModel& source,
+                                              const SpanCorruptionConfig& data, uint64_t seed,
+                                              std::shared_ptr<const Tokenizer> tokenizer) {
+  const auto& corpora = context.recipe->head.corpora;
+  SourceStream found;
+  REGROUP_ASSIGN_OR_RETURN(found.stream, OpenSpanCorruptionStream(data, corpora, tokenizer, seed));
+  const Json training = source.provenance.is_object()
+                            ? source.provenance.value("training", Json::object())
+                            : Json::object();
+  if (training.contains("data_position") &&
+      training.value("data", Json()) == found.stream->Fingerprint()) {
+    found.position = training["data_position"].get<uint64_t>();
+    found.hint = training.value("data_hint", Json());
+    LogInfo(absl::StrCat(context.name(), ": goes on in the source's data at example ",
+                         FormatCount(static_cast<long long>(found.position))));
+    return found;
+  }
+  LogWarning(
+      absl::StrCat(context.name(),
+                   ": the source's position in this data is unknown; reads from the beginning, "
+                   "in another order"));
+  REGROUP_ASSIGN_OR_RETURN(found.stream,
+                           OpenSpanCorruptionStream(data, corpora, tokenizer, seed + kOtherOrder));
+  return found;
+}
+
+absl::StatusOr<SourceStream> OpenReorderedStream(const StageContext& context,
+                                                 const SpanCorruptionConfig& data, uint64_t seed,
+                                                 uint64_t data_seed,
+                                                 std::shared_ptr<const Tokenizer> tokenizer) {
+  SourceStream found;
+  REGROUP_ASSIGN_OR_RETURN(
+      found.stream, OpenSpanCorruptionStream(data, context.recipe->head.corpora, tokenizer,
+                                             seed + kOtherOrder * (data_seed + 2)));
+  return found;
+}
+
+}  // namespace regroup
