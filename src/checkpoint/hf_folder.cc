@@ -117,12 +117,25 @@ absl::StatusOr<Json> ReadOptionalJson(const std::string& path) {
   return ReadConfigFile(path);
 }
 
+// "; did you mean runs/x/parent/step-00000800?": the last folder in it that is one.
+std::string ModelInside(const std::string& folder) {
+  const auto names = ListFolder(folder);
+  if (!names.ok()) return "";
+  for (auto name = names->rbegin(); name != names->rend(); ++name) {
+    const std::string inside = JoinPath(folder, *name);
+    if (IsThere(JoinPath(inside, "config.json")))
+      return absl::StrCat("; did you mean ", inside, "?");
+  }
+  return "";
+}
+
 absl::Status CheckIsModelFolder(const std::string& folder) {
   if (!FolderExists(folder))
     return UserError(folder, absl::StrCat("no such folder; a Hugging Face T5 folder was expected",
                                           DidYouMeanPath(folder)));
   if (IsThere(JoinPath(folder, "config.json"))) return absl::OkStatus();
-  return UserError(folder, "no config.json; a Hugging Face T5 folder was expected");
+  return UserError(folder, absl::StrCat("no config.json; a Hugging Face T5 folder was expected",
+                                        ModelInside(folder)));
 }
 
 }  // namespace

@@ -42,12 +42,13 @@ absl::Status Set(const Flag& flag, const std::string& value) {
                    absl::StrCat("found \"", value, "\", ", std::string(status.message())));
 }
 
-absl::Status Apply(const Given& given) {
+absl::Status Apply(const Command& command, const Given& given) {
   const Flag& flag = *given.flag;
   const std::string name = DisplayName(flag);
   if (given.option->count() == 0) {
     if (!flag.field.required) return absl::OkStatus();
-    return UserError(name, absl::StrCat("is missing (", flag.field.help, ")"));
+    return UserError(name, absl::StrCat("is missing (", flag.field.help,
+                                        "); for example: ", command.examples.front()));
   }
   if (flag.is_switch) return Set(flag, given.option->results().back());
   const std::vector<std::string> values =
@@ -117,7 +118,7 @@ absl::Status UnknownCommand(const std::vector<Command>& commands, const std::str
   }
   const std::vector<std::string> list(names.begin(), names.end());
   const std::string found =
-      word.empty() ? "a command is missing"
+      word.empty() ? "a command is missing (--help says more)"
                    : absl::StrCat("there is no command \"", word, "\"", DidYouMean(word, list));
   return UserError(group.empty() ? "regroup" : absl::StrCat("regroup ", group),
                    absl::StrCat(found, "; there are ", absl::StrJoin(list, ", ")));
@@ -161,7 +162,7 @@ absl::Status ParseFlags(const Command& command, std::vector<std::string> argumen
   const auto mark = std::find(rest.begin(), rest.end(), "--");  // only positionals behind it
   if (mark != rest.end()) rest.erase(mark);
   if (!rest.empty()) return UnknownArgument(command, common_flags, rest);
-  for (const Given& one : given) REGROUP_RETURN_IF_ERROR(Apply(one));
+  for (const Given& one : given) REGROUP_RETURN_IF_ERROR(Apply(command, one));
   return CheckCommon(command, common);
 }
 

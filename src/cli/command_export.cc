@@ -28,13 +28,13 @@ struct Options {
 };
 
 // How the software that the folder is for loads it.
-std::string HowToLoad(const Options& options) {
+std::string HowToLoad(const Options& options, bool plain) {
   if (options.target == "ctranslate2")
     return ShellWords(
         {"ct2-transformers-converter", "--model", options.to, "--output_dir", options.to + "-ct2"});
   return absl::StrCat("in Python: transformers.AutoModelForSeq2SeqLM.from_pretrained(",
-                      DumpJson(options.to), options.expand_kv ? "" : ", trust_remote_code=True",
-                      ")");
+                      DumpJson(options.to), plain ? "" : ", trust_remote_code=True",
+                      "); its tokenizer needs the packages sentencepiece and protobuf");
 }
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
@@ -51,7 +51,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   std::cout << "written: " << options.to << " (" << json["form"].get<std::string>() << ", "
             << FormatCount(json["parameters"].get<int64_t>()) << " parameters)\n";
   for (const Json& note : json["notes"]) std::cout << note.get<std::string>() << "\n";
-  SayNext(common, HowToLoad(options));
+  SayNext(common, HowToLoad(options, json["form"] == "multi-head"));
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -133,7 +134,11 @@ int Main(const std::vector<std::string>& arguments) {
   SetUpProcess(*invocation);
   absl::Status status = Execute(*invocation);
   std::cout.flush();
-  if (status.ok() && !std::cout) status = RunError("standard output", "cannot be written");
+  if (status.ok() && !std::cout) {
+    // A reader that has seen enough (head) is no error to speak of.
+    if (errno == EPIPE) return 128 + SIGPIPE;
+    status = RunError("standard output", "cannot be written");
+  }
   return Report(status);
 }
 

@@ -27,11 +27,13 @@ std::string NextAfterModel(const Json& found, const std::string& path) {
   const Json& heads = found["kv_heads"];
   const int64_t query_heads = found["config"]["num_heads"];
   const bool grouped = heads["decoder_self"][0] != query_heads || heads["cross"][0] != query_heads;
-  if (grouped) return OwnCommand({"export", "--from", path, "--to", path + "-hf", "--expand-kv"});
+  if (grouped)
+    return OwnCommand({"export", "--from", path, "--to", BaseName(path) + "-hf", "--expand-kv"});
   int64_t groups = query_heads;
   while (groups > 1 && (query_heads % groups != 0 || groups * 4 > query_heads)) --groups;
-  return OwnCommand({"convert", "--from", path, "--to", absl::StrCat(path, "-gqa", groups),
-                     "--kv-heads", absl::StrCat(groups)});
+  return OwnCommand({"convert", "--from", path, "--to",
+                     absl::StrCat(BaseName(path), "-gqa", groups), "--kv-heads",
+                     absl::StrCat(groups)});
 }
 
 // The first stage that has not finished decides.

@@ -69,6 +69,11 @@ std::string Holding(std::vector<std::string> names) {
   return absl::StrCat("; it holds ", absl::StrJoin(names, ", "), more ? " and more" : "");
 }
 
+bool HoldsWeights(const std::string& path) {
+  return FileExists(JoinPath(path, "model.safetensors")) ||
+         FileExists(JoinPath(path, "pytorch_model.bin"));
+}
+
 // What a folder of no known kind looks like.
 absl::Status UnknownFolder(const std::string& path) {
   const std::vector<std::string> names = ListFolder(path).value_or(std::vector<std::string>{});
@@ -83,12 +88,10 @@ absl::Status UnknownFolder(const std::string& path) {
       known.push_back(inside);
   }
   if (known.empty()) {
-    const bool weights = FileExists(JoinPath(path, "model.safetensors")) ||
-                         FileExists(JoinPath(path, "pytorch_model.bin"));
-    return UserError(path,
-                     absl::StrCat(expected, weights ? "; it holds weights: inspect that file, "
-                                                      "or add the model's config.json"
-                                                    : Holding(names)));
+    return UserError(
+        path, absl::StrCat(expected, HoldsWeights(path) ? "; it holds weights: inspect that file, "
+                                                          "or add the model's config.json"
+                                                        : Holding(names)));
   }
   if (known.size() > 5) known.resize(5);
   return UserError(
@@ -100,7 +103,7 @@ absl::StatusOr<Json> InspectFolder(const InspectOptions& options) {
   if (IsCheckpointFolder(path)) return InspectCheckpoint(path);
   if (IsRunFolder(path)) return InspectRun(path);
   if (IsStageFolder(path)) return InspectStageFolder(path);
-  if (HasTokenizer(path)) return InspectTokenizer(path, path, options.text);
+  if (HasTokenizer(path) && !HoldsWeights(path)) return InspectTokenizer(path, path, options.text);
   return UnknownFolder(path);
 }
 

@@ -129,7 +129,8 @@ absl::StatusOr<Json> InspectStage(const std::string& folder, const std::string& 
       finished ? FieldOf(result, "steps") : FieldOf(FieldOf(record, "config"), "steps");
   DescribeCheckpoints(folder, stage);
   stage["model"] = model.is_string() ? Json(JoinPath(folder, model.get<std::string>())) : Json();
-  stage["best"] = finished ? FieldOf(result, "best") : BestSoFar(folder, stage["checkpoint"]);
+  const Json best = FieldOf(result, "best");
+  stage["best"] = best.is_object() && !best.empty() ? best : BestSoFar(folder, stage["checkpoint"]);
   stage["stopped_early"] = FieldOf(result, "stopped_early");
   REGROUP_RETURN_IF_ERROR(DescribeLedger(folder, stage));
   stage["disk_bytes"] = DiskBytes(folder);

@@ -22,6 +22,9 @@ namespace {
 constexpr int64_t kPublishedSteps = 1'000'000;  // of T5 and T5 1.1, batches of 2,048 rows
 constexpr double kSecondsOfAStage = 1200;
 constexpr int64_t kExamples = 16, kMicroBatch = 4;
+constexpr int64_t kFewDevRows = 200;
+constexpr char kKeepLeastLoss[] =
+    "      keep_best: [loss]           # a metric of so few dev rows is mostly noise\n";
 constexpr int64_t kMostSource = 512, kLeastSource = 16, kMostTarget = 128;
 
 // What stands in the text in place of @NAME@.
@@ -32,7 +35,8 @@ constexpr char kHead[] =
 # Command: regroup run @FOLDER@/recipe.yaml
 # Needs: the checkpoint @MODEL@, and the files beside this one.
 # Cost: `regroup plan @FOLDER@/recipe.yaml` says it; the steps below were chosen for about @HOURS@ on the
-#   machine where this was written. More steps are better: change alpha and steps, then run the same command.
+#   machine where this was written. More steps are better: change alpha (with the last entry of evaluate_at) and
+#   steps before the first run; later, name the changed stages with --redo.
 # Result: @RESULT@
 #   Everything stays in runs/@NAME@/. Stop it at any moment; the same command goes on.
 name: @NAME@
@@ -59,16 +63,17 @@ tasks:
 constexpr char kStages[] = R"(
 for_each:
   v: {@VARIANTS@}       # K/V heads of @HEADS@; any divisor
+  u: {@UPTRAINED@}
 @MODELS@
 stages:
   # The heads of a group become their mean (GQA paper, section 2.1), in the decoder's self- and cross-attention.
   "{v}": {convert: {from: "@MODEL@", kv_heads: "{v.kv_heads}", method: mean}}
 
-  # Pre-training goes on. The paper's alpha is 5 % of the original steps, @PAPER@ here; the loss comes
-  # down most in the first hundreds.
-  "{v}_up":
+  # Pre-training goes on, of the checkpoint itself too: what it learns of your text is no merit of its variants. The
+  # paper's alpha is 5 % of the original steps, @PAPER@ here; the loss comes down most in the first hundreds.
+  "{u}":
     uptrain:
-      from: "{v}"
+      from: "{u.from}"
       original_steps: @ORIGINAL@      # T5 and T5 1.1 were trained for so many (batches of 2,048 rows)
       alpha: @ALPHA@               # @STEPS@ steps
       data: {mixture: {own: 1.0}, source_length: @SOURCE@}
@@ -90,14 +95,14 @@ constexpr char kFinetune[] = R"(
       batch: {examples: @EXAMPLES@, micro_batch: @MICRO@}
       optimizer: {name: adafactor, learning_rate: {schedule: constant, rate: 0.001}}
       dropout_rate: 0.1
-      validate_rows: 64
-      log_every: @TASKLOG@
+      validate_rows: 256
+@KEEPBEST@      log_every: @TASKLOG@
   "{m}_test": {evaluate: {from: "{m}_mine", task: mine, split: test}}
   speed: {bench: {from: ["{m}_mine"], batch: 8, source: @TASKSOURCE@, target: @TASKTARGET@, repeats: 3}}
-  table: {compare: {rows: ["{m}_test"], bench: speed, recovery: ["{v}_up"]}}
+  table: {compare: {rows: ["{m}_test"], bench: speed, recovery: ["{u}"]}}
 
   # Plain multi-head T5 folders that stock software loads; leave expand_kv out for the compact form.
-  "{v}_export": {export: {from: "{v}_mine", expand_kv: true}}
+  "{m}_export": {export: {from: "{m}_mine", expand_kv: true}}
 )";
 
 constexpr char kOnlyUptrain[] = R"(
@@ -170,6 +175,20 @@ std::string ModelsVariable(const std::string& model, const std::vector<std::stri
   return text + "}\n";
 }
 
+// What goes on with its pre-training: the checkpoint and its variants.
+std::string UptrainedVariable(const std::string& model, const std::vector<std::string>& names) {
+  std::string text = absl::StrCat("parent_up: {from: \"", Quoted(model), "\"}");
+  for (const std::string& name : names)
+    absl::StrAppend(&text, ", ", name, "_up: {from: ", name, "}");
+  return text;
+}
+
+// Few rows are learned by heart in a few epochs.
+int64_t TaskSteps(int64_t steps, int64_t rows) {
+  constexpr int64_t kMostEpochs = 20, kFewestSteps = 50;
+  return std::min(steps, std::max(kFewestSteps, kMostEpochs * rows / kExamples));
+}
+
 struct Variants {
   std::vector<std::string> names, shown;
   std::string yaml;
@@ -203,7 +222,7 @@ std::string Hours(const Sizes& sizes, const SpanLengths& lengths, int64_t steps,
     return TrainingSeconds(sizes.config, {kExamples, kMicroBatch, source, target}, number,
                            ThisMachine());
   };
-  return FormatDuration(count * seconds(lengths.source, lengths.target, steps) +
+  return FormatDuration((count + 1) * seconds(lengths.source, lengths.target, steps) +
                         (count + 1) * seconds(kMostSource, kMostTarget, task_steps));
 }
 
@@ -211,7 +230,8 @@ Values ValuesOf(const OwnRecipeRequest& request, const OwnRows& rows, const Size
   const SpanLengths lengths = ComputeSpanLengths(sizes.source, 0.15, 3.0);
   const bool has_task = rows.task.HasTask();
   const int64_t steps = StepsFor(sizes.config, lengths.source, lengths.target);
-  const int64_t task_steps = has_task ? StepsFor(sizes.config, kMostSource, kMostTarget) : 0;
+  const int64_t task_steps =
+      has_task ? TaskSteps(StepsFor(sizes.config, kMostSource, kMostTarget), rows.train) : 0;
   const auto log_every = [](int64_t number) {
     return absl::StrCat(std::clamp<int64_t>(number / 100, 1, 10));
   };
@@ -230,6 +250,8 @@ Values ValuesOf(const OwnRecipeRequest& request, const OwnRows& rows, const Size
           {"REASON", absl::StrCat("The task: ", rows.task.reason)},
           {"VARIANTS", sizes.variants.yaml},
           {"HEADS", absl::StrCat(sizes.config.kv_heads.cross.front())},
+          {"UPTRAINED", UptrainedVariable(sizes.model, sizes.variants.names)},
+          {"KEEPBEST", rows.dev < kFewDevRows ? kKeepLeastLoss : ""},
           {"MODELS", has_task ? ModelsVariable(sizes.model, sizes.variants.names) : ""},
           {"PAPER", FormatCount(kPublishedSteps / 20)},
           {"ORIGINAL", absl::StrCat(kPublishedSteps)},
@@ -275,6 +297,8 @@ int64_t NearestKvHeads(int64_t heads, int64_t wanted) {
 }
 
 absl::StatusOr<OwnRecipe> WriteOwnRecipe(const OwnRecipeRequest& request) {
+  if (!ListFolder(request.to).value_or(std::vector<std::string>{}).empty())
+    return UserError(request.to, "is not empty; name a new folder with --to");
   REGROUP_RETURN_IF_ERROR(CheckNewFolder(request.to, request.model, false));
   Sizes sizes;
   REGROUP_ASSIGN_OR_RETURN(sizes.config, LoadHfConfig(request.model));

@@ -85,7 +85,7 @@ OwnTask Recognized(const Json& row) {
 absl::StatusOr<Json> ParseRow(const std::string& line, const std::string& place) {
   REGROUP_ASSIGN_OR_RETURN(Json row, ParseJson(line, place));
   if (row.is_object() && !row.empty()) return row;
-  return UserError(place, "expected a JSON object with the fields of a row");
+  return UserError(place, "expected JSON lines: on every line one object with the fields of a row");
 }
 
 using UseRow =
@@ -107,9 +107,8 @@ absl::Status CheckFields(const Json& row, const std::vector<std::string>& fields
                          const std::string& place) {
   for (const std::string& field : fields) {
     if (row.contains(field)) continue;
-    return UserError(place,
-                     absl::StrCat("has no field \"", field, "\"", DidYouMean(field, Keys(row)),
-                                  ", which the first row has"));
+    return UserError(place, absl::StrCat("has no field \"", field, "\"",
+                                         DidYouMean(field, Keys(row)), "; the task reads it"));
   }
   return absl::OkStatus();
 }

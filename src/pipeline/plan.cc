@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "checkpoint/hf_folder.h"
+#include "checkpoint/weight_files.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "data/corruptor.h"
@@ -193,7 +194,8 @@ class Planner {
     const bool unset = IsUnset(folder);
     if (!unset && FolderExists(folder)) {
       const auto config = LoadHfConfig(folder);
-      return Good("from", config) ? std::optional(*config) : std::nullopt;
+      if (!Good("from", config) || !Good("from", FindWeightFiles(folder))) return std::nullopt;
+      return *config;
     }
     const std::optional<T5Config> published = PublishedConfig(BaseName(folder));
     if (!unset && (device_.here || !published.has_value())) {

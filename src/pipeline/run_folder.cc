@@ -14,12 +14,14 @@
 #include "absl/strings/strip.h"
 #include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
+#include "report/json_fields.h"
 #include "report/run_record.h"
 
 namespace regroup {
 namespace {
 
 constexpr char kRedo[] = "redo.json";
+constexpr char kSpent[] = "spent.json";
 constexpr char kLock[] = ".lock";
 constexpr char kEnvironment[] = "environment.json";  // written when a run begins
 
@@ -208,6 +210,17 @@ absl::Status RunFolder::Finish(const std::string& stage, const StageIdentity& id
   json["result"] = result;
   json["seconds"] = seconds;
   return WriteRecord(JoinPath(StageFolder(stage), kFinishedFile), std::move(json));
+}
+
+double RunFolder::SecondsBefore(const std::string& stage) const {
+  const auto json = ReadConfigFile(JoinPath(StageFolder(stage), kSpent));
+  const Json seconds = json.ok() ? FieldOf(*json, "seconds") : Json();
+  return seconds.is_number() ? seconds.get<double>() : 0;
+}
+
+void RunFolder::NoteSeconds(const std::string& stage, double seconds) const {
+  const Json spent = {{"seconds", SecondsBefore(stage) + seconds}};
+  WriteFileAtomically(JoinPath(StageFolder(stage), kSpent), DumpJsonPretty(spent)).IgnoreError();
 }
 
 absl::StatusOr<std::vector<std::string>> RunFolder::PendingRedo() const {

@@ -48,6 +48,10 @@ class RunFolder {
                       double seconds) const;
   // For those who look at the run; not needed to go on, so a full disk is no further error.
   void NoteFailure(const std::string& stage, const absl::Status& error) const;
+  // Seconds that sessions before this one worked on the stage (those that ended by a kill are not
+  // known), and what this one adds.
+  double SecondsBefore(const std::string& stage) const;
+  void NoteSeconds(const std::string& stage, double seconds) const;
   // What --redo asked for in a run that has not come to its end since; empty if nothing.
   absl::StatusOr<std::vector<std::string>> PendingRedo() const;
   absl::Status NoteRedo(const std::vector<std::string>& stages) const;

@@ -20,6 +20,7 @@
 #include "pipeline/plan.h"
 #include "pipeline/run_folder.h"
 #include "pipeline/stage_functions.h"
+#include "report/json_fields.h"
 #include "report/report.h"
 
 namespace regroup {
@@ -230,17 +231,21 @@ class Runner {
     }
     if (StopRequested()) return StoppedStatus();
     LogInfo(absl::StrCat(name, ": ",
-                         recipe_.Find(name) != nullptr ? recipe_.Find(name)->kind : "vocabulary"));
+                         recipe_.Find(name) != nullptr ? recipe_.Find(name)->kind : "vocabulary",
+                         " (stage ", 1 + (std::ranges::find(names_, name) - names_.begin()), " of ",
+                         names_.size(), ")"));
     REGROUP_RETURN_IF_ERROR(run_->Begin(name, identities_.at(name)));
     const auto start = std::chrono::steady_clock::now();
     const absl::StatusOr<Json> result = Call(name);
+    const double before = run_->SecondsBefore(name), seconds = SecondsSince(start);
     if (!result.ok()) {
+      run_->NoteSeconds(name, seconds);
       if (!IsStopped(result.status())) Failed(name, result.status());
       return result.status();
     }
-    const double seconds = SecondsSince(start);
-    REGROUP_RETURN_IF_ERROR(run_->Finish(name, identities_.at(name), *result, seconds));
-    LogInfo(absl::StrCat(name, ": done in ", FormatDuration(seconds)));
+    REGROUP_RETURN_IF_ERROR(run_->Finish(name, identities_.at(name), *result, before + seconds));
+    LogInfo(absl::StrCat(name, ": done in ", FormatDuration(before + seconds),
+                         before > 0 ? " over several sessions" : ""));
     return ShowTable(name, *result);
   }
 
@@ -272,6 +277,12 @@ class Runner {
       LogWarning(absl::StrCat("no report: ", std::string(status.message())));
     } else {
       LogInfo(absl::StrCat("report: ", file));
+    }
+    for (const Stage& stage : recipe_.stages) {
+      if (stage.kind != "export") continue;
+      const auto result = run_->Result(stage.name);
+      if (result.ok() && result->has_value())
+        LogInfo(absl::StrCat("export: ", TextOf(**result, "to")));
     }
   }
 

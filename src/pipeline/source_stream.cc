@@ -2,6 +2,7 @@
 #include "pipeline/source_stream.h"
 
 #include "absl/strings/str_cat.h"
+#include "checkpoint/run_checkpoint.h"
 #include "core/log.h"
 #include "data/span_corruption.h"
 
@@ -30,10 +31,10 @@ absl::StatusOr<SourceStream> OpenSourceStream(const StageContext& context, const
                          FormatCount(static_cast<long long>(found.position))));
     return found;
   }
-  LogWarning(
-      absl::StrCat(context.name(),
-                   ": the source's position in this data is unknown; reads from the beginning, "
-                   "in another order"));
+  if (ListCheckpoints(context.folder()).empty())  // said once, not when the stage goes on
+    LogInfo(absl::StrCat(context.name(),
+                         ": where the source stopped in this data is not known; reads it from its "
+                         "beginning, in an order of its own"));
   REGROUP_ASSIGN_OR_RETURN(found.stream,
                            OpenSpanCorruptionStream(data, corpora, tokenizer, seed + kOtherOrder));
   return found;
@@ -44,9 +45,9 @@ absl::StatusOr<SourceStream> OpenReorderedStream(const StageContext& context,
                                                  uint64_t data_seed,
                                                  std::shared_ptr<const Tokenizer> tokenizer) {
   SourceStream found;
-  REGROUP_ASSIGN_OR_RETURN(
-      found.stream, OpenSpanCorruptionStream(data, context.recipe->head.corpora, tokenizer,
-                                             seed + kOtherOrder * (data_seed + 2)));
+  REGROUP_ASSIGN_OR_RETURN(found.stream,
+                           OpenSpanCorruptionStream(data, context.recipe->head.corpora, tokenizer,
+                                                    seed + kOtherOrder * (data_seed + 2)));
   return found;
 }
 

@@ -163,7 +163,7 @@ class Gatherer {
     if (!timed.is_array() || !models.is_array()) return;
     for (size_t i = 0; i < std::min(timed.size(), models.size()); ++i) {
       if (!timed[i].is_string()) continue;
-      ModelFindings& model = Model(timed[i].get<std::string>());
+      ModelFindings& model = Model(BaseModel(run_, timed[i].get<std::string>()));
       model.timings.push_back(TimingOf(name, models[i]));
       if (std::isnan(model.kv_bytes_per_position))
         model.kv_bytes_per_position = model.timings.back().kv_bytes_per_position;

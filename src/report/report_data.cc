@@ -78,8 +78,14 @@ void NoteUnfinished(RunRecord& run) {
     }
   }
   if (waiting.empty()) return;
-  run.notes.push_back(
-      {absl::StrJoin(waiting, ", "), waiting.size() == 1 ? "has not begun" : "have not begun"});
+  constexpr size_t kNamed = 4;
+  const std::string what = waiting.size() == 1 ? "has not begun" : "have not begun";
+  if (waiting.size() > kNamed + 1) {
+    const std::string more = absl::StrCat(" and ", waiting.size() - kNamed, " more");
+    waiting.resize(kNamed);
+    waiting.back() += more;
+  }
+  run.notes.push_back({absl::StrJoin(waiting, ", "), what});
 }
 
 std::vector<ExampleSource> SourcesOf(const ReportData& data, ReportedRun& run) {

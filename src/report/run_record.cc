@@ -129,7 +129,11 @@ void ReadStage(RunRecord& run, StageRecord& stage) {
   }
   if (!record.ok()) return;
   if (std::string kind = TextOf(*record, "kind"); !kind.empty()) stage.kind = std::move(kind);
-  if (const Json& config = FieldOf(*record, "config"); config.is_object()) stage.config = config;
+  if (const Json& config = FieldOf(*record, "config"); config.is_object()) {
+    const Json from = FieldOf(stage.config, "from");  // the record leaves out where folders lie
+    stage.config = config;
+    if (!from.is_null()) stage.config["from"] = from;
+  }
   stage.inputs = FieldOf(*record, "inputs");
   stage.result = FieldOf(*record, "result");
   if (const double seconds = NumberOf(*record, "seconds"); seconds >= 0) stage.seconds = seconds;

@@ -45,7 +45,8 @@ std::string LifeLine(const RunRecord& run) {
   const std::string last =
       run.last_sign.empty() ? "" : absl::StrCat(", last logged ", run.last_sign);
   const bool all = CountOf(run, StageState::kDone) == run.stages.size();
-  if (all) return absl::StrCat("not running: every stage is done", since, last);
+  if (all)
+    return absl::StrCat("every stage is done; tables: report ", OneLine(run.path), since, last);
   return absl::StrCat("not running: no process on this machine works in this folder", last,
                       "; the same `regroup run` goes on with it");
 }

@@ -49,7 +49,7 @@ def a_model_is_described_and_leads_to_convert():
     out, err = ok("inspect", MODEL)
     for part in ("T5 1.1 / Flan", "1 + 2 layers", "2 (multi-head), every layer", "128 fp32, 64 bf16", "24 rows", "not recorded"):
         expect(part in out, f"{part!r} is not in\n{out}")
-    expect(f"convert --from {MODEL} --to {MODEL}-gqa1 --kv-heads 1" in next_of(err), err)
+    expect(f"convert --from {MODEL} --to {os.path.basename(MODEL)}-gqa1 --kv-heads 1" in next_of(err), err)
     expect("shared.weight" not in out, out)
     out, _ = ok("inspect", MODEL, "--tensors")
     expect("shared.weight" in out and "[24, 8]" in out, out)
@@ -238,7 +238,7 @@ def every_command_says_what_comes_next():
                 (["score", "--model", MODEL, "--data", "rows.jsonl"], "generate"),
                 (["generate", "--model", MODEL, "--data", "rows.jsonl", "--max-length", "4"], "metrics"),
                 (["export", "--from", MODEL, "--to", "hf", "--expand-kv"], "from_pretrained(\"hf\")"),
-                (["export", "--from", MODEL, "--to", "compact"], "trust_remote_code=True"),
+                (["export", "--from", MODEL, "--to", "compact"], "sentencepiece and protobuf"),
                 (["bench", "decode", "--model", MODEL, "--batch", "1", "--source", "4", "--target", "2"], "score"),
                 (["plan", recipe, "--set", "seed=2"], f"run {recipe} --set seed=2"),
                 (["recipes", "list"], "uptrain-mine"), (["recipes", "show", "quickstart"], "recipes copy quickstart"),

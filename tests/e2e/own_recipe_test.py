@@ -8,7 +8,7 @@ from regroup_cli import TINY, expect, main, read, run, sentence, write_tiny
 
 FOLDER = tempfile.TemporaryDirectory()
 # A few steps each.
-SETS = [f"{v}_up.uptrain.{key}" for v in ("gqa", "mqa") for key in ("alpha=4e-6", "evaluate_at=[0]")] + \
+SETS = [f"{v}_up.uptrain.{key}" for v in ("parent", "gqa", "mqa") for key in ("alpha=4e-6", "evaluate_at=[0]")] + \
     [f"{m}_mine.finetune.steps=3" for m in ("parent", "gqa", "mqa")]
 SMALL = [part for text in SETS for part in ("--set", "stages." + text)]
 
@@ -54,7 +54,13 @@ def own_rows_become_evaluated_exported_models():
     expect(code == 0 and "Quality" in out and "GQA-2" in out and "MQA" in out, out + err)
     table = json.loads(read(path("run", "table", "table.json")))
     expect(len(table["rows"]) == 3 and all(row["bench"]["ms_per_sample"] > 0 for row in table["rows"]), table["rows"])
-    for stage in ("gqa_export", "mqa_export"):
+    code, out, err = run("report", path("run"), "--json")
+    found = json.loads(out)["tables"]
+    names = [row["model"] for row in found["quality"]]
+    expect(names == ["MHA", "GQA-2", "MQA"], found["quality"])
+    expect([row["model"] for row in found["speed"]] == names, found["speed"])
+    expect([row["model"] for row in found["quality_against_time"]] == names, found["quality_against_time"])
+    for stage in ("parent_export", "gqa_export", "mqa_export"):
         config = json.loads(read(path("run", stage, "model", "config.json")))
         expect("kv_heads" not in config, "the export is not plain")
 
