@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
+#include "cli/next_step.h"
 #include "report/report.h"
 
 namespace regroup {
@@ -37,6 +38,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   if (!data.notes.empty())
     std::cout << absl::StrCat("The section \"What is missing\" has ", data.notes.size(),
                               data.notes.size() == 1 ? " entry" : " entries", ".\n");
+  if (write) SayNext(common, absl::StrCat("open ", file, " in a browser"));
   return absl::OkStatus();
 }
 

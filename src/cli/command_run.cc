@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/stop.h"
 #include "pipeline/run_recipe.h"
+#include "report/report.h"
 
 namespace regroup {
 namespace {
@@ -60,6 +61,11 @@ absl::Status SetTimeLimit(const std::string& text) {
   return absl::OkStatus();
 }
 
+std::string NextAfterTheRun(const std::string& folder) {
+  const std::string page = DefaultReportFile({folder}), look = OwnCommand({"inspect", folder});
+  return FileExists(page) ? absl::StrCat("open ", page, " in a browser; ", look) : look;
+}
+
 absl::Status Run(const Options& options, const CommonOptions& common) {
   REGROUP_RETURN_IF_ERROR(SetTimeLimit(options.stop_after));
   std::vector<std::string> sets = options.set;
@@ -69,7 +75,7 @@ absl::Status Run(const Options& options, const CommonOptions& common) {
   const RunOptions how{options.out, options.only, options.redo};
   std::ostream nowhere(nullptr);
   REGROUP_RETURN_IF_ERROR(GoesOn(RunRecipe(loaded.recipe, how, common.json ? nowhere : std::cout)));
-  SayNext(common, OwnCommand({"inspect", RunFolderPath(loaded.recipe, how.out)}));
+  SayNext(common, NextAfterTheRun(RunFolderPath(loaded.recipe, how.out)));
   return common.json ? PrintTables(loaded.recipe, how) : absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files.h"
+#include "core/near_path.h"
 
 namespace regroup {
 namespace {
@@ -33,7 +34,9 @@ std::string RecipeFile(const std::string& given) {
   if (FileExists(given)) return given;
   const std::string shipped =
       JoinPath(JoinPath(ShareFolder(), "recipes"), absl::StrCat(given, ".yaml"));
-  return FileExists(shipped) ? shipped : given;
+  const bool looks_shipped = given.find_first_of("/.") == std::string::npos;
+  const bool near = looks_shipped && !DidYouMeanPath(shipped).empty();
+  return FileExists(shipped) || near ? shipped : given;
 }
 
 }  // namespace regroup

@@ -10,8 +10,8 @@ namespace regroup {
 // tree that it was built in. "" where there is none.
 std::string ShareFolder();
 
-// A recipe's file: `given` itself where there is such a file, else the shipped recipe of that name,
-// else `given`.
+// A recipe's file: `given` itself where there is such a file, else the shipped recipe of that name
+// (also of nearly that name: the error that it is not there names the other), else `given`.
 std::string RecipeFile(const std::string& given);
 
 }  // namespace regroup
