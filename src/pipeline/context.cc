@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/run_checkpoint.h"
 #include "core/files.h"
 
 namespace regroup {
@@ -20,9 +21,17 @@ absl::StatusOr<Json> StageContext::ResultOf(const std::string& stage_name) const
 
 absl::StatusOr<std::string> StageContext::ModelFolder(const std::string& from) const {
   if (IsFolderReference(from)) return from;
-  REGROUP_ASSIGN_OR_RETURN(const Json result, ResultOf(from));
+  const StageReference reference = ParseStageReference(from);
+  REGROUP_ASSIGN_OR_RETURN(const Json result, ResultOf(reference.stage));
   REGROUP_CHECK(result.contains("model"), from);
-  return JoinPath(run->StageFolder(from), result["model"].get<std::string>());
+  const std::string folder = run->StageFolder(reference.stage);
+  if (!reference.step.has_value()) return JoinPath(folder, result["model"].get<std::string>());
+  const std::string kept = JoinPath(folder, CheckpointName(*reference.step));
+  if (FolderExists(kept)) return kept;
+  return UserError(kept, absl::StrCat("is missing, though ", from,
+                                      " is asked for; run the stage again "
+                                      "with --redo ",
+                                      reference.stage));
 }
 
 absl::StatusOr<std::string> StageContext::CalibrationFolder(const std::string& calibration) const {

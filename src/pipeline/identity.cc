@@ -122,7 +122,7 @@ class Identities {
 
   absl::Status AddSource(const std::string& from, Json& inputs) {
     if (!IsFolderReference(from)) {
-      inputs[from] = done_.at(from).Hash();
+      inputs[from] = done_.at(ParseStageReference(from).stage).Hash();
       return absl::OkStatus();
     }
     REGROUP_ASSIGN_OR_RETURN(inputs["from"], ModelFolderIdentity(from));

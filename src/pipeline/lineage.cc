@@ -96,9 +96,14 @@ int64_t StepsOf(double share, const Lineage& before, const Lineage& after) {
 
 absl::StatusOr<std::optional<Lineage>> LineageOf(const Recipe& recipe, const std::string& from) {
   if (IsFolderReference(from)) return FromFolder(from);
-  const Stage* stage = recipe.Find(from);
+  const Stage* stage = recipe.Find(ParseStageReference(from).stage);
   if (stage == nullptr) return std::nullopt;
-  if (stage->kind == "pretrain") return FromPretrain(recipe, stage->As<PretrainStage>());
+  if (stage->kind == "pretrain") {
+    Lineage lineage = FromPretrain(recipe, stage->As<PretrainStage>());
+    lineage.original_steps = lineage.schedule_steps =
+        ParseStageReference(from).step.value_or(lineage.original_steps);
+    return lineage;
+  }
   if (stage->kind == "convert") return LineageOf(recipe, stage->As<ConvertStage>().from);
   if (stage->kind == "finetune") return LineageOf(recipe, stage->As<FinetuneStage>().from);
   if (stage->kind != "uptrain") return std::nullopt;

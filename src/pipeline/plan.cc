@@ -208,7 +208,7 @@ class Planner {
 
   std::optional<T5Config> Source(const std::string& from) {
     if (IsFolderReference(from)) return FolderConfig(from);
-    const auto found = configs_.find(from);
+    const auto found = configs_.find(ParseStageReference(from).stage);
     return found != configs_.end() ? std::optional(found->second) : std::nullopt;
   }
 

@@ -108,7 +108,8 @@ A recipe is YAML. `include` lists parts (relative to the file that includes them
 own keys over parts, `--set key.path=value` over all. Relative paths are relative to the file that holds them, in
 `--set` to the working directory. Whole numbers take units (`50k steps`, `10 GB`), numbers take `%`.
 `learning_rate` is a number (constant) or a section; for `schedule: rsqrt` the defaults are those of T5, rate 1 and
-10,000 warm-up steps. A stage is `name: {kind: {...}}`; `from` is a stage's name, or a folder if it holds a `/`.
+10,000 warm-up steps. A stage is `name: {kind: {...}}`; `from` is a stage's name, or a folder if it holds a `/`;
+`NAME@STEP` is a checkpoint that a pretrain stage keeps (`save.keep_every`).
 `for_each: {v: {gqa: {kv_heads: 2}}}` writes every stage whose name holds `{v}` once per variant; `{v.kv_heads}` is the
 variant's field; in the list of a stage without `{v}` in its name, an entry with `{v}` becomes one entry per variant.
 `defaults: {finetune: {...}}` gives values to every stage of a kind. A key that is unknown, of a wrong type or without

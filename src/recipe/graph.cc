@@ -80,7 +80,29 @@ class Checker {
   }
 
   void CheckModelSource(const std::string& from) {
-    CheckReference("from", from, {"pretrain", "convert", "uptrain", "finetune"}, true);
+    const std::set<std::string> kinds = {"pretrain", "convert", "uptrain", "finetune"};
+    if (IsFolderReference(from)) return CheckReference("from", from, kinds, true);
+    CheckReference("from", ParseStageReference(from).stage, kinds, true);
+    CheckStep(from);
+  }
+
+  // NAME@STEP: a checkpoint that pre-training writes and keeps.
+  void CheckStep(const std::string& from) {
+    const StageReference reference = ParseStageReference(from);
+    const Stage* source = recipe_.Find(reference.stage);
+    if (!reference.step.has_value() || source == nullptr) return;
+    if (source->kind != "pretrain") {
+      Add("from", absl::StrCat("found \"", from, "\", but ", reference.stage, " is of kind ",
+                               source->kind, ": a step can be named of pretrain stages only"));
+      return;
+    }
+    const auto& stage = source->As<PretrainStage>();
+    const auto divides = [&](int64_t every) { return every > 0 && *reference.step % every == 0; };
+    const bool inside = *reference.step >= 1 && *reference.step <= stage.steps;
+    if (inside && divides(stage.save.every) && divides(stage.save.keep_every)) return;
+    Add("from", absl::StrCat("found \"", from, "\", expected a step up to ", stage.steps,
+                             " that is a multiple of that stage's save.every (", stage.save.every,
+                             ") and save.keep_every (", stage.save.keep_every, ")"));
   }
 
   void CheckCorpus(const std::string& key, const std::string& name) {
@@ -306,7 +328,7 @@ void CheckRecipe(const Recipe& recipe, Problems& problems) { Checker(recipe, pro
 std::optional<ValidationConfig> ValidationOf(const Recipe& recipe, const std::string& name) {
   std::string at = name;
   for (size_t i = 0; i < recipe.stages.size(); ++i) {  // bounded: stages may still form a circle
-    const Stage* stage = recipe.Find(at);
+    const Stage* stage = recipe.Find(ParseStageReference(at).stage);
     if (stage == nullptr) return std::nullopt;
     if (stage->kind == "pretrain") return stage->As<PretrainStage>().validate;
     if (stage->kind == "convert") {

@@ -124,6 +124,14 @@ LoadedRecipe LoadRecipe(const std::string& path, const std::vector<std::string>&
 // True where `from` means a folder, not a stage.
 bool IsFolderReference(const std::string& from);
 
+// What `from` says of a stage: NAME, or NAME@STEP for a checkpoint that a pretrain stage keeps. A
+// step that is no number is -1.
+struct StageReference {
+  std::string stage;
+  std::optional<int64_t> step;
+};
+StageReference ParseStageReference(const std::string& from);
+
 // The stage's config as JSON; `results_only` leaves out what cannot change results.
 Json StageConfigToJson(const StageConfig& config, bool results_only);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "recipe/reader.h"
@@ -86,12 +87,21 @@ bool ReadStage(Node& node, const std::string& section, Stage& stage, Problems& p
   }
   std::visit([&](auto& config) { ReadConfig(body, path, config, problems); }, stage.config);
   for (const std::string& name : References(stage.config)) {
-    if (!name.empty() && !IsFolderReference(name)) stage.needs.push_back(name);
+    if (!name.empty() && !IsFolderReference(name))
+      stage.needs.push_back(ParseStageReference(name).stage);
   }
   return true;
 }
 
 bool IsFolderReference(const std::string& from) { return from.find('/') != std::string::npos; }
+
+StageReference ParseStageReference(const std::string& from) {
+  const size_t at = from.find('@');
+  if (at == std::string::npos) return {from, std::nullopt};
+  int64_t step = 0;
+  if (!absl::SimpleAtoi(from.substr(at + 1), &step)) step = -1;
+  return {from.substr(0, at), step};
+}
 
 Json StageConfigToJson(const StageConfig& config, bool results_only) {
   return std::visit([&](const auto& stage) { return ConfigToJson(stage, results_only); }, config);

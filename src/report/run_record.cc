@@ -216,8 +216,9 @@ std::string StateName(StageState state) {
 }
 
 const StageRecord* RunRecord::Find(const std::string& stage) const {
+  const std::string wanted = stage.substr(0, stage.find('@'));
   const auto found = std::find_if(stages.begin(), stages.end(),
-                                  [&](const StageRecord& one) { return one.name == stage; });
+                                  [&](const StageRecord& one) { return one.name == wanted; });
   return found == stages.end() ? nullptr : &*found;
 }
 

@@ -48,6 +48,7 @@ struct RunRecord {
   std::vector<std::string> last_lines;  // of log.txt, printable, at most kLastLines
   std::vector<RunNote> notes;
 
+  // By its name, or by NAME@STEP, a checkpoint of it.
   const StageRecord* Find(const std::string& stage) const;
 };
 inline constexpr size_t kLastLines = 40;

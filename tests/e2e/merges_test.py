@@ -10,7 +10,7 @@ import time
 from regroup_cli import TINY, expect, main, read, run, start, write_tiny
 
 FOLDER = tempfile.TemporaryDirectory()
-HEAD, STAGES = TINY.split("for_each:")[0], TINY[TINY.index("  parent:"):TINY.index('  "{v}"')]
+HEAD, STAGES = TINY.split("for_each:")[0], TINY[TINY.index("  parent:"):TINY.index('  "{v}"')].replace("every: 7}", "every: 7, keep_every: 14}")
 RECIPE = HEAD + """
 for_each:
   m:
@@ -20,6 +20,8 @@ for_each:
 stages:
 """ + STAGES + """
   seen: {calibrate: {from: parent, rows: 64}}
+  seen_young: {calibrate: {from: parent@14, rows: 64}}
+  young: {convert: {from: parent@14, kv_heads: 1, method: covariance_svd, calibration: seen_young}}
   "{m}": {convert: {from: parent, kv_heads: 1, method: "{m.method}", calibration: seen, refit: "{m.refit}", local_distillation: {steps: "{m.steps}", rows: 16}}}
   "{m}_{s}": {uptrain: {from: "{m}", alpha: 5%, data_seed: "{s.seed}", evaluate_at: [0, 5%], log_every: 1}}
 """
@@ -51,6 +53,9 @@ def a_recipe_calibrates_merges_and_refines():
         expect(one["attention"] == other["attention"], best["damage"])
         expect(one["merged"] > other["merged"] > other["refined"] > 0, (one, other))
     expect(mean["losses"][0]["value"] > best["losses"][0]["value"] > 0, mean["losses"])
+    young = json.loads(read(os.path.join(model("young"), "regroup.json")))["conversions"][-1]
+    expect(young["source"].endswith("parent/step-00000014"), young)
+    expect(record("young")["result"]["starting_loss"]["parent"] > mean["starting_loss"]["parent"], "a younger parent knows less")
     # What convert says it measured is what score finds on the same rows.
     code, out, err = run("score", "--model", model("best"), "--data", path("run/seen/calibration/rows.jsonl"), "--json")
     expect(code == 0 and abs(json.loads(out)["loss"] - best["starting_loss"]["merged"]) < 1e-5, out + err)
@@ -128,6 +133,8 @@ def what_does_not_fit_is_refused():
     with open(path("hurt/statistics/decoder.block.0.safetensors"), "r+b") as file:
         file.truncate(1000)
     refused(["hurt/statistics/decoder.block.0.safetensors"], *base, "--calibration", path("hurt"))
+    for step, words in (("15", ["parent@15", "save.keep_every (14)"]), ("140", ["up to 60"]), ("x", ["parent@x"])):
+        refused(words, "plan", write_tiny(FOLDER.name, RECIPE.replace("parent@14", f"parent@{step}")))
     for wrong, words in (("calibration: seen, ", ["calibration", "is missing"]),
                          ("from: parent, kv_heads: 1", ["measures parent", "converts mean_s1"])):
         text = RECIPE.replace(wrong, "" if "seen" in wrong else "from: mean_s1, kv_heads: 1").replace('  "{m}_{s}"', '  "{m}_{s}"')

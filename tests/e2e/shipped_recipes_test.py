@@ -114,7 +114,7 @@ def paper_recipes_run_with_tiny_checkpoints():
 
 def the_others_run_with_a_tiny_model():
     for name in RECIPES:
-        if name in PAPER:
+        if name in PAPER or name == "merges":
             continue
         data = [] if name == "quickstart" else small_data()
         folder, table, _ = run_recipe(
@@ -126,6 +126,22 @@ def the_others_run_with_a_tiny_model():
             "stages.speed.bench={from: [parent, gqa_up, mqa_up], batch: 2, source: 16, target: 4, repeats: 1}", *data)
         check_table(table, models=3, tasks=3)
         shutil.rmtree(folder)
+
+
+def merges_run_with_a_tiny_model():
+    folder, table, _ = run_recipe(
+        "merges", "stages.parent.pretrain.steps=8", "stages.parent.pretrain.batch={examples: 4}",
+        "stages.parent.pretrain.validate={corpus: heldout, rows: 4}", "stages.parent.pretrain.save={every: 1, keep_every: 1}",
+        "stages.parent.pretrain.model={d_model: 32, d_kv: 4, d_ff: 48, num_layers: 1, num_decoder_layers: 1, num_heads: 8}",
+        "for_each.age={eighth: {step: 1}, quarter: {step: 2}, half: {step: 4}}", "for_each.merge.distilled.distillation=2",
+        "defaults.calibrate={rows: 8}", "defaults.finetune.steps=2", "defaults.finetune.batch={examples: 4}",
+        "defaults.finetune.validate_rows=2", "defaults.evaluate={split: test, max_length: 4, bootstrap: 100}",
+        *(flag for flag in small_data() if "en_de" not in flag))
+    expect(len(table["rows"]) == 4 and all(len(row["tasks"]) == 2 for row in table["rows"]), table["rows"])
+    expect(len(table["recovery"]["rows"]) == 3 + 7 * 3 + 7, table["recovery"])
+    covariance, mean = (stage(folder, f"{merge}_mqa_half")["damage"][0] for merge in ("covariance", "mean"))
+    expect(covariance["refined"] < covariance["merged"] < mean["merged"], (covariance, mean))
+    shutil.rmtree(folder)
 
 
 def small_data():
@@ -160,5 +176,5 @@ def a_copy_plans_from_any_folder():
     expect(code == 0 and len(json.loads(stdout)["stages"]) == 53, stderr)
 
 
-main([paper_recipes_run_with_tiny_checkpoints, the_others_run_with_a_tiny_model, without_the_data_plan_says_what_to_set,
-      a_copy_plans_from_any_folder])
+main([paper_recipes_run_with_tiny_checkpoints, the_others_run_with_a_tiny_model, merges_run_with_a_tiny_model,
+      without_the_data_plan_says_what_to_set, a_copy_plans_from_any_folder])
