@@ -11,7 +11,7 @@ namespace regroup {
 struct CalibrateConfig {
   int64_t rows = 512;
   std::string precision = "fp32";
-  int64_t micro_batch = 8;
+  int64_t micro_batch = 4;
   bool encoder = false;
 
   template <class Self, class Visitor>

@@ -234,6 +234,12 @@ absl::StatusOr<Statistics> ReadStatistics(const std::string& folder) {
   return statistics;
 }
 
+// The hash has read them all; the sweep reads them again, a layer at a time.
+void LetGoOf(const StateDict& weights) {
+  for (const auto& [name, tensor] : weights)
+    AdviseNotNeeded(tensor.const_data_ptr(), tensor.nbytes());
+}
+
 }  // namespace
 
 absl::StatusOr<Json> Calibrate(const CalibrationRequest& request) {
@@ -242,6 +248,7 @@ absl::StatusOr<Json> Calibrate(const CalibrationRequest& request) {
   REGROUP_RETURN_IF_ERROR(Begin(request, description, rows_text));
   const std::string done = JoinPath(request.folder, kDescription);
   if (FileExists(done)) return ReadJsonFile(done);
+  LetGoOf(request.model->weights);
   const std::string statistics = JoinPath(request.folder, kStatistics);
   MomentsVisitor visitor(request.model->config, statistics,
                          static_cast<int64_t>(request.rows.size()));
