@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "calibrate/layer_sweep.h"
 #include "calibrate/moments.h"
@@ -32,7 +31,7 @@ constexpr char kStates[] = "states";
 constexpr char kKeyCovariance[] = ".key_covariance";
 constexpr char kQueryMoment[] = ".query_moment";
 constexpr char kValueMoment[] = ".value_moment";
-constexpr char kLosses[] = "losses";  // beside a layer's tensors, so that a later start finds them
+constexpr char kLosses[] = "losses";
 
 // K and V of all heads as one, by the statistics so far.
 struct TrialMerge {
@@ -68,16 +67,10 @@ class MomentsVisitor final : public LayerVisitor {
   }
 
   void BeginLayer(bool decoder, int64_t layer, const StateDict& weights) override {
-    const auto at = static_cast<size_t>(layer);
-    const KvHeads& heads = config_.kv_heads;
     name_ = absl::StrCat(decoder ? "decoder" : "encoder", ".block.", layer);
     sites_.clear();
-    const auto add = [&](const std::string& prefix, int64_t kv_heads) {
+    for (const auto& [prefix, kv_heads] : AttentionsOf(decoder, layer, config_.kv_heads))
       sites_[prefix].weights = WeightsOf(config_, weights, prefix, kv_heads);
-    };
-    if (!decoder) return add(EncoderSelfPrefix(layer), heads.encoder_self[at]);
-    add(DecoderSelfPrefix(layer), heads.decoder_self[at]);
-    add(CrossPrefix(layer), heads.cross[at]);
   }
 
   void See(const AttentionSeen& seen) override {
@@ -102,6 +95,7 @@ class MomentsVisitor final : public LayerVisitor {
       losses.push_back(Losses(prefix, site, statistics));
     }
     const std::string path = JoinPath(folder_, name_);
+    // Beside the layer's tensors, so that a later start finds them.
     REGROUP_RETURN_IF_ERROR(WriteFileAtomically(path + ".json", DumpJson(losses)));
     REGROUP_RETURN_IF_ERROR(WriteTensorFile(path + kAsideMark, tensors));
     std::error_code error;

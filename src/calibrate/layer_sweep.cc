@@ -113,9 +113,7 @@ class Sweep final : public LayerInputs {
     Eye eye(&visitor_);
     for (int64_t first = 0; first < rows(); first += options_.micro_batch) {
       if (StopRequested()) return StoppedStatus();
-      std::vector<int64_t> batch(
-          static_cast<size_t>(std::min(options_.micro_batch, rows() - first)));
-      std::iota(batch.begin(), batch.end(), first);
+      const std::vector<int64_t> batch = RowRange(first, options_.micro_batch, rows());
       REGROUP_ASSIGN_OR_RETURN(const at::Tensor x, Forward(batch, shown ? &eye : nullptr));
       REGROUP_RETURN_IF_ERROR(after.Write(first, x));
     }
@@ -191,6 +189,19 @@ class Sweep final : public LayerInputs {
 };
 
 }  // namespace
+
+std::vector<LayerAttention> AttentionsOf(bool decoder, int64_t layer, const KvHeads& kv_heads) {
+  const auto at = static_cast<size_t>(layer);
+  if (!decoder) return {{EncoderSelfPrefix(layer), kv_heads.encoder_self[at]}};
+  return {{DecoderSelfPrefix(layer), kv_heads.decoder_self[at]},
+          {CrossPrefix(layer), kv_heads.cross[at]}};
+}
+
+std::vector<int64_t> RowRange(int64_t first, int64_t count, int64_t rows) {
+  std::vector<int64_t> range(static_cast<size_t>(std::min(count, rows - first)));
+  std::iota(range.begin(), range.end(), first);
+  return range;
+}
 
 absl::Status SweepLayers(const T5Config& config, const StateDict& weights,
                          const std::vector<Example>& rows, const SweepOptions& options,

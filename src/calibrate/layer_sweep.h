@@ -45,6 +45,16 @@ class LayerVisitor {
   virtual absl::Status FinishLayer(LayerInputs& inputs) = 0;
 };
 
+// The attentions of a layer and their K/V heads, in the order of the forward pass.
+struct LayerAttention {
+  std::string prefix;
+  int64_t kv_heads = 0;
+};
+std::vector<LayerAttention> AttentionsOf(bool decoder, int64_t layer, const KvHeads& kv_heads);
+
+// `first`, `first` + 1, ...: at most `count` of `rows`.
+std::vector<int64_t> RowRange(int64_t first, int64_t count, int64_t rows);
+
 // Runs the whole pass (StoppedStatus after a signal). `rows` hold ids of the model's vocabulary.
 absl::Status SweepLayers(const T5Config& config, const StateDict& weights,
                          const std::vector<Example>& rows, const SweepOptions& options,

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "calibrate/layer_sweep.h"
@@ -47,23 +46,18 @@ class RefineVisitor final : public LayerVisitor {
       : request_(request), merged_(merged) {}
 
   void BeginLayer(bool decoder, int64_t layer, const StateDict& weights) override {
-    const auto at = static_cast<size_t>(layer);
-    const T5Config &before = request_.parent->config, &after = merged_.config;
     const at::ScalarType compute = weights.at(NormName(decoder, layer, 0)).scalar_type();
+    const auto before = AttentionsOf(decoder, layer, request_.parent->config.kv_heads);
+    const auto after = AttentionsOf(decoder, layer, merged_.config.kv_heads);
     sites_.clear();
-    const auto add = [&](const std::string& prefix, const std::vector<int64_t>& from,
-                         const std::vector<int64_t>& to) {
-      if (from[at] == to[at]) return;
+    for (size_t i = 0; i < after.size(); ++i) {
+      const auto& [prefix, kv_heads] = after[i];
+      if (before[i].kv_heads == kv_heads) continue;
       MergedSite& site = sites_[prefix];
-      site.weights = WeightsOf(after, merged_.weights, prefix, to[at]);
+      site.weights = WeightsOf(merged_.config, merged_.weights, prefix, kv_heads);
       for (at::Tensor* part : Parts(site.weights)) *part = part->to(compute).clone();
       site.damage.prefix = prefix;
-    };
-    if (!decoder)
-      return add(EncoderSelfPrefix(layer), before.kv_heads.encoder_self,
-                 after.kv_heads.encoder_self);
-    add(DecoderSelfPrefix(layer), before.kv_heads.decoder_self, after.kv_heads.decoder_self);
-    add(CrossPrefix(layer), before.kv_heads.cross, after.kv_heads.cross);
+    }
   }
 
   void See(const AttentionSeen& seen) override {
@@ -161,10 +155,8 @@ class RefineVisitor final : public LayerVisitor {
     const at::NoGradGuard no_grad;
     std::map<std::string, double> error, energy;
     for (int64_t first = 0; first < inputs.rows(); first += request_.micro_batch) {
-      std::vector<int64_t> rows(
-          static_cast<size_t>(std::min(request_.micro_batch, inputs.rows() - first)));
-      std::iota(rows.begin(), rows.end(), first);
-      REGROUP_ASSIGN_OR_RETURN(const auto seen, inputs.Run(rows));
+      REGROUP_ASSIGN_OR_RETURN(const auto seen,
+                               inputs.Run(RowRange(first, request_.micro_batch, inputs.rows())));
       for (const AttentionSeen& one : seen) {
         const auto site = sites_.find(one.prefix);
         if (site == sites_.end()) continue;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/stop.h"
 #include "decode/live_rows.h"
 
@@ -118,7 +119,7 @@ absl::StatusOr<std::vector<Hypothesis>> DecodeBeams(const BeamTask& task, Decode
       state.KeepRows(kept.to(state.device()));
       ids = ids.view({-1, beams}).index_select(0, kept).flatten();
     }
-    times.step_seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    times.step_seconds.push_back(SecondsSince(start));
   }
   return batch.Result();
 }
