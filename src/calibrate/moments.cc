@@ -6,11 +6,6 @@
 namespace regroup {
 namespace {
 
-// [b, t, n*e] -> [b, n, t, e].
-at::Tensor SplitHeads(const at::Tensor& x_btn, int64_t heads) {
-  return x_btn.unflatten(-1, {heads, x_btn.size(-1) / heads}).transpose(1, 2);
-}
-
 // softmax(q k^T + bias + mask), [b, h, t, s].
 at::Tensor Probabilities(const at::Tensor& q_bhte, const at::Tensor& k_bgse,
                          const AttentionTerms& terms) {
@@ -71,6 +66,17 @@ at::Tensor HeadOutputs(const AttentionSeen& seen, const AttentionWeights& weight
   const at::Tensor k_bgse = SplitHeads(at::linear(seen.y_bsd, weights.k), weights.kv_heads);
   const at::Tensor v_bgse = SplitHeads(at::linear(seen.y_bsd, weights.v), weights.kv_heads);
   return GroupedAttention(q_bhte, k_bgse, v_bgse, seen.terms).transpose(1, 2).flatten(2);
+}
+
+at::Tensor SquaredError(const AttentionSeen& seen, const AttentionWeights& weights) {
+  const at::Tensor out = at::linear(HeadOutputs(seen, weights), weights.o);
+  const at::Tensor real = seen.query_mask_bt.unsqueeze(-1).to(out.scalar_type());
+  return ((out - seen.out_btd) * real).square().sum();
+}
+
+double OutputEnergy(const AttentionSeen& seen) {
+  const at::Tensor real = seen.query_mask_bt.unsqueeze(-1).to(seen.out_btd.scalar_type());
+  return (seen.out_btd * real).square().sum().item<double>();
 }
 
 void AddOutputs(const AttentionSeen& seen, const AttentionWeights& merged, OutputSums& sums) {

@@ -31,6 +31,11 @@ class Moments {
 // the parent gave. fp64 products.
 void AddOutputs(const AttentionSeen& seen, const AttentionWeights& merged, OutputSums& sums);
 
+// Over real tokens: |out - the parent's out|^2 with `weights` in place of the parent's, 0-dim and
+// differentiable; and |the parent's out|^2.
+at::Tensor SquaredError(const AttentionSeen& seen, const AttentionWeights& weights);
+double OutputEnergy(const AttentionSeen& seen);
+
 // Concatenated heads [b, t, h*e] of an attention with `weights` on what the parent saw.
 at::Tensor HeadOutputs(const AttentionSeen& seen, const AttentionWeights& weights);
 

@@ -28,18 +28,6 @@ struct MergedSite {
   OutputDamage damage;
 };
 
-// sum over real tokens of |out - parent's|^2, differentiable.
-at::Tensor SquaredError(const AttentionSeen& seen, const AttentionWeights& weights) {
-  const at::Tensor out = at::linear(HeadOutputs(seen, weights), weights.o);
-  const at::Tensor real = seen.query_mask_bt.unsqueeze(-1).to(out.scalar_type());
-  return ((out - seen.out_btd) * real).square().sum();
-}
-
-double Energy(const AttentionSeen& seen) {
-  const at::Tensor real = seen.query_mask_bt.unsqueeze(-1).to(seen.out_btd.scalar_type());
-  return (seen.out_btd * real).square().sum().item<double>();
-}
-
 class RefineVisitor final : public LayerVisitor {
  public:
   RefineVisitor(const RefineRequest& request, Conversion& merged)
@@ -142,7 +130,7 @@ class RefineVisitor final : public LayerVisitor {
     const at::AutoGradMode grad(true);
     StateDict leaves;
     for (const auto& [name, tensor] : parts) leaves[name] = tensor.detach().requires_grad_(true);
-    const double energy = Energy(seen);
+    const double energy = OutputEnergy(seen);
     (SquaredError(seen, With(shape, leaves)) * (energy > 0 ? 1 / energy : 0)).backward();
     StateDict gradients;
     for (const auto& [name, leaf] : leaves) gradients[name] = leaf.grad();
@@ -162,7 +150,7 @@ class RefineVisitor final : public LayerVisitor {
         if (site == sites_.end()) continue;
         const AttentionWeights weights = With(site->second.weights, trained.at(one.prefix));
         error[one.prefix] += SquaredError(one, weights).item<double>();
-        energy[one.prefix] += Energy(one);
+        energy[one.prefix] += OutputEnergy(one);
       }
     }
     for (auto& [prefix, site] : sites_) {

@@ -15,6 +15,7 @@ namespace {
 
 struct Options {
   std::string from, to, kv_heads;
+  std::optional<double> kv_budget;
   std::string method = "mean";
   std::optional<std::string> sites;
   std::string calibration;
@@ -26,7 +27,14 @@ struct Options {
   static void Visit(Self& c, Visitor& v) {
     v(Field("from", "model folder").Required().Path(), c.from);
     v(Field("to", "target folder: absent or empty").Required().Path(), c.to);
-    v(Field("kv_heads", "G, or decoder_self=4,cross=2").Required(), c.kv_heads);
+    v(Field("kv_heads", "G, or decoder_self=4,cross=2"), c.kv_heads);
+    v(Field(
+          "kv_budget",
+          "in place of --kv-heads: a share of the K/V bytes (25%); G is chosen for each layer and "
+          "site by what merging costs; needs --calibration")
+          .AtLeast(1e-6)
+          .AtMost(1),
+      c.kv_budget);
     v(Field("method", "how the heads of a group become one").OneOf(MergeMethodNames()), c.method);
     v(Field("sites",
             "attention sites, with commas: encoder_self,decoder_self,cross; otherwise those that "
@@ -51,7 +59,14 @@ std::vector<std::string> ParseSites(const std::string& text) {
 
 absl::Status Run(const Options& options, const CommonOptions& common) {
   ConvertConfig how;
-  REGROUP_ASSIGN_OR_RETURN(how.kv_heads, ParseKvHeadsFlag(options.kv_heads));
+  if (options.kv_heads.empty() && !options.kv_budget.has_value())
+    return UserError("--kv-heads",
+                     "is missing; expected G, or decoder_self=4,cross=2, or "
+                     "--kv-budget X in its place");
+  if (!options.kv_heads.empty()) {
+    REGROUP_ASSIGN_OR_RETURN(how.kv_heads, ParseKvHeadsFlag(options.kv_heads));
+  }
+  how.kv_budget = options.kv_budget;
   if (options.sites.has_value()) how.sites = ParseSites(*options.sites);
   how.method = options.method;
   how.seed = static_cast<uint64_t>(common.seed.value_or(1));

@@ -28,11 +28,6 @@ absl::Status UnknownSite(const std::string& place, const std::string& site) {
                                        "; the sites are ", absl::StrJoin(Sites(), ", ")));
 }
 
-std::vector<int64_t>& HeadsOf(KvHeads& heads, const std::string& site) {
-  if (site == "encoder_self") return heads.encoder_self;
-  return site == "decoder_self" ? heads.decoder_self : heads.cross;
-}
-
 // Sets one layer, or says why G is not possible there.
 absl::Status SetLayer(const std::string& place, const Json& json, int64_t& heads) {
   if (!json.is_number_integer()) {
@@ -95,6 +90,12 @@ absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text) {
   return json;
 }
 
+Json KvHeadsJson(KvHeads heads, const std::vector<std::string>& sites) {
+  Json json = Json::object();
+  for (const std::string& site : sites) json[site] = heads.Of(site);
+  return json;
+}
+
 std::vector<std::string> SitesOf(const ConvertConfig& config) {
   if (config.sites.has_value()) return *config.sites;
   if (!config.kv_heads.is_object()) return {"decoder_self", "cross"};
@@ -113,11 +114,14 @@ absl::StatusOr<KvHeads> TargetKvHeads(const T5Config& source, const ConvertConfi
   }
   if (sites.empty())
     return UserError(place, "is empty; name at least one of encoder_self, decoder_self, cross");
+  if (config.kv_heads.is_null())
+    return UserError(kPlace,
+                     "is missing; expected G, or {site: G or [G per layer]}, or a kv_budget");
   KvHeads target = source.kv_heads;
   if (!config.kv_heads.is_object()) {
     for (const std::string& site : sites) {
       REGROUP_RETURN_IF_ERROR(
-          SetSite(absl::StrCat(kPlace, " (", site, ")"), config.kv_heads, HeadsOf(target, site)));
+          SetSite(absl::StrCat(kPlace, " (", site, ")"), config.kv_heads, target.Of(site)));
     }
     return target;
   }
@@ -129,7 +133,7 @@ absl::StatusOr<KvHeads> TargetKvHeads(const T5Config& source, const ConvertConfi
                                           absl::StrJoin(sites, ", "),
                                           "); add it to `sites` or leave it out here"));
     }
-    REGROUP_RETURN_IF_ERROR(SetSite(here, value, HeadsOf(target, site)));
+    REGROUP_RETURN_IF_ERROR(SetSite(here, value, target.Of(site)));
   }
   return target;
 }

@@ -19,13 +19,20 @@ bool MergeWeighs(const std::string& method);
 
 struct ConvertConfig {
   Json kv_heads;  // G, or {site: G or [G per layer]}
+  std::optional<double> kv_budget;
   std::string method = "mean";
   std::optional<std::vector<std::string>> sites;
   uint64_t seed = 1;  // random
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("kv_heads", "K/V heads: G, or {site: G or [G per layer]}").Required(), c.kv_heads);
+    v(Field("kv_heads", "K/V heads: G, or {site: G or [G per layer]}"), c.kv_heads);
+    v(Field("kv_budget",
+            "in place of kv_heads: a share of the K/V bytes of these attentions; G is chosen for "
+            "each layer and site by what merging costs its output; needs a calibration")
+          .AtLeast(1e-6)
+          .AtMost(1),
+      c.kv_budget);
     v(Field("method", "how heads of a group become one").OneOf(MergeMethodNames()), c.method);
     v(Field("sites",
             "attention sites to convert; otherwise those that kv_heads names, or decoder_self and "
@@ -37,6 +44,9 @@ struct ConvertConfig {
 
 // "4" or "decoder_self=4,cross=2" (the command line's form) to the JSON form.
 absl::StatusOr<Json> ParseKvHeadsFlag(const std::string& text);
+
+// {site: [G per layer]}: what `kv_heads` says of these heads.
+Json KvHeadsJson(KvHeads heads, const std::vector<std::string>& sites);
 
 // The sites to convert: those that `sites` says, else those that `kv_heads` names, else decoder
 // self and cross (the GQA paper leaves the encoder alone, section 2.2).

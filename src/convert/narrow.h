@@ -5,7 +5,8 @@
 
 namespace regroup {
 
-// One rounding from fp64 to `dtype` (what has it already stays); ATen's own cast to 16 bits rounds twice, by way of fp32.
+// One rounding from fp64 to `dtype` (what has it already stays); ATen's own cast to 16 bits rounds
+// twice, by way of fp32.
 at::Tensor NarrowOnce(const at::Tensor& wide, at::ScalarType dtype);
 
 }  // namespace regroup

@@ -40,16 +40,12 @@ struct Attention {
   std::string prefix;
   int64_t from = 0, to = 0;
 };
-std::vector<Attention> Attentions(const KvHeads& from, const KvHeads& to) {
+std::vector<Attention> Attentions(KvHeads from, KvHeads to) {
   std::vector<Attention> all;
-  const auto add = [&all](const auto& prefix, const std::vector<int64_t>& before,
-                          const std::vector<int64_t>& after) {
-    for (size_t i = 0; i < before.size(); ++i)
-      all.push_back({prefix(static_cast<int64_t>(i)), before[i], after[i]});
-  };
-  add(EncoderSelfPrefix, from.encoder_self, to.encoder_self);
-  add(DecoderSelfPrefix, from.decoder_self, to.decoder_self);
-  add(CrossPrefix, from.cross, to.cross);
+  for (const AttentionPlace& place : AttentionPlaces(from)) {
+    const auto layer = static_cast<size_t>(place.layer);
+    all.push_back({place.prefix, from.Of(place.site)[layer], to.Of(place.site)[layer]});
+  }
   return all;
 }
 

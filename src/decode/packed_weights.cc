@@ -86,7 +86,7 @@ PackedWeights PackWeights(const T5Config& config, const StateDict& weights,
   packed.compute = compute;
   packed.embedding_vd = packer.Get("shared.weight");
   if (compute == at::kBFloat16) {  // logits are fp32, as in the loss
-    const std::string head = config.tied_embeddings ? "shared.weight" : "lm_head.weight";
+    const std::string head = HeadName(config);
     packed.head_dv = weights.at(head).to(at::kFloat).t();
   } else {
     packed.head_dv =

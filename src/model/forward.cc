@@ -33,11 +33,6 @@ uint32_t Site(bool decoder, int64_t layer, Place place) {
   return row * 8U + place;
 }
 
-// [b, t, n*e] -> [b, n, t, e], a view.
-at::Tensor SplitHeads(const at::Tensor& x_btn, int64_t heads) {
-  return x_btn.unflatten(-1, {heads, x_btn.size(-1) / heads}).transpose(1, 2);
-}
-
 }  // namespace
 
 ForwardPass::ForwardPass(const T5Config& config, const StateDict& weights, at::ScalarType compute,
@@ -125,9 +120,7 @@ at::Tensor ForwardPass::DecoderBlock(at::Tensor x_btd, const at::Tensor& encoded
   return x_btd + FeedForward(Norm(x_btd, NormName(true, layer, 2)), true, layer);
 }
 
-const at::Tensor& ForwardPass::HeadWeight() const {
-  return Master(config_.tied_embeddings ? "shared.weight" : "lm_head.weight");
-}
+const at::Tensor& ForwardPass::HeadWeight() const { return Master(HeadName(config_)); }
 
 const at::Tensor& ForwardPass::Master(const std::string& name) const {
   const auto found = weights_.find(name);

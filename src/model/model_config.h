@@ -20,6 +20,11 @@ struct KvHeads {
   std::vector<int64_t> decoder_self;  // one entry per decoder layer
   std::vector<int64_t> cross;
   bool operator==(const KvHeads&) const = default;
+
+  std::vector<int64_t>& Of(const std::string& site) {
+    if (site == "encoder_self") return encoder_self;
+    return site == "decoder_self" ? decoder_self : cross;
+  }
 };
 
 struct T5Config {

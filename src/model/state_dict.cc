@@ -130,6 +130,33 @@ std::string RelativeBiasName(bool decoder, int64_t layer) {
   return BlockName(decoder, layer, 0) + ".SelfAttention.relative_attention_bias.weight";
 }
 
+std::vector<AttentionPlace> AttentionPlaces(const KvHeads& kv_heads) {
+  std::vector<AttentionPlace> places;
+  const auto add = [&](const char* site, size_t layers, std::string (*prefix)(int64_t)) {
+    for (int64_t layer = 0; layer < static_cast<int64_t>(layers); ++layer)
+      places.push_back({site, layer, prefix(layer)});
+  };
+  add("encoder_self", kv_heads.encoder_self.size(), EncoderSelfPrefix);
+  add("decoder_self", kv_heads.decoder_self.size(), DecoderSelfPrefix);
+  add("cross", kv_heads.cross.size(), CrossPrefix);
+  return places;
+}
+
+std::vector<std::string> GroupedAttentionNames(const T5Config& config) {
+  KvHeads kv_heads = config.kv_heads;
+  std::vector<std::string> names;
+  for (const AttentionPlace& place : AttentionPlaces(kv_heads)) {
+    if (kv_heads.Of(place.site)[static_cast<size_t>(place.layer)] == config.num_heads) continue;
+    for (const char* part : {".q.weight", ".k.weight", ".v.weight", ".o.weight"})
+      names.push_back(place.prefix + part);
+  }
+  return names;
+}
+
+const char* HeadName(const T5Config& config) {
+  return config.tied_embeddings ? "shared.weight" : "lm_head.weight";
+}
+
 std::vector<TensorSpec> LayerTable(const T5Config& config) { return TableBuilder(config).Build(); }
 
 StateDict InitializeWeights(const T5Config& config, uint64_t seed) {

@@ -29,6 +29,16 @@ std::string CrossPrefix(int64_t layer);
 std::string FeedForwardPrefix(bool decoder, int64_t layer);
 std::string NormName(bool decoder, int64_t layer, int64_t sublayer);
 std::string RelativeBiasName(bool decoder, int64_t layer);
+// The attentions of a model: encoder, decoder self, cross; by layer.
+struct AttentionPlace {
+  std::string site;  // "encoder_self" | "decoder_self" | "cross"
+  int64_t layer = 0;
+  std::string prefix;
+};
+std::vector<AttentionPlace> AttentionPlaces(const KvHeads& kv_heads);
+// q, k, v, o of the attentions with fewer K/V heads than query heads.
+std::vector<std::string> GroupedAttentionNames(const T5Config& config);
+const char* HeadName(const T5Config& config);  // the embedding's own name where they are tied
 
 // Fresh fp32 weights by the table's law, keyed by (seed, name): independent of order. The head of
 // untied models is drawn with std d_model^-0.5 (T5X's fan-in scale; Hugging Face's std of 1

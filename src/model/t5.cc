@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/status.h"
 #include "model/forward.h"
-#include "ops/head_loss.h"
 
 namespace regroup {
 namespace {
@@ -81,25 +80,44 @@ at::Tensor T5Model::DecodeLogits(const at::Tensor& encoded_bsd, const BatchTenso
   return at::linear(pass.DecodeHidden(encoded_bsd).to(type), pass.HeadWeight().to(type));
 }
 
-LossOutput T5Model::Loss(const BatchTensors& batch, double z_loss,
-                         const DropoutOptions& dropout) const {
-  const ForwardPass pass(config_, weights_, compute_, batch, dropout, observer_);
-  at::Tensor hidden_nd = pass.DecodeHidden(pass.Encode()).flatten(0, 1);
+LossOutput TokenLoss(const BatchTensors& batch, const at::Tensor& hidden_btd,
+                     const at::Tensor& head_vd, double z_loss, const SoftTargets* teacher) {
+  at::Tensor hidden_nd = hidden_btd.flatten(0, 1);
   at::Tensor target_n = batch.target_out_bt.flatten();
   const int64_t rows = batch.target_out_bt.size(0), length = batch.target_out_bt.size(1);
   at::Tensor row_n = at::arange(rows, target_n.options()).repeat_interleave(length);
+  SoftTargets soft = teacher != nullptr ? *teacher : SoftTargets{};
   if (batch.target_tokens < rows * length) {  // the head works on real tokens only
     const at::Tensor real_n = batch.target_mask_bt.flatten().nonzero().squeeze(1);
     hidden_nd = hidden_nd.index_select(0, real_n);
     target_n = target_n.index_select(0, real_n);
     row_n = row_n.index_select(0, real_n);
+    if (teacher != nullptr) soft.hidden_nd = soft.hidden_nd.index_select(0, real_n);
   }
-  const HeadLoss loss = HeadCrossEntropy(hidden_nd, pass.HeadWeight(), target_n, z_loss);
-  return {loss.loss_sum, RowSums(loss.token_loss_n, row_n, rows)};
+  const HeadLoss loss =
+      HeadCrossEntropy(hidden_nd, head_vd, target_n, z_loss, teacher != nullptr ? &soft : nullptr);
+  LossOutput out{loss.loss_sum, RowSums(loss.token_loss_n, row_n, rows), loss.plain_sum};
+  if (teacher != nullptr) out.teacher_sums["distillation_loss"] = loss.soft_sum;
+  return out;
+}
+
+LossOutput T5Model::Loss(const BatchTensors& batch, double z_loss,
+                         const DropoutOptions& dropout) const {
+  const ForwardPass pass(config_, weights_, compute_, batch, dropout, observer_);
+  return TokenLoss(batch, pass.DecodeHidden(pass.Encode()), pass.HeadWeight(), z_loss);
 }
 
 void T5Model::RequireGrad(bool on) {
   for (auto& [name, tensor] : weights_) tensor.set_requires_grad(on);
+}
+
+void T5Model::RequireGradOf(const std::vector<std::string>& names) {
+  RequireGrad(false);
+  for (const std::string& name : names) {
+    const auto found = weights_.find(name);
+    REGROUP_CHECK(found != weights_.end(), "no weight " + name);
+    found->second.set_requires_grad(true);
+  }
 }
 
 }  // namespace regroup

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "model/state_dict.h"
 #include "ops/attention.h"
 #include "ops/dropout.h"
+#include "ops/head_loss.h"
 
 namespace regroup {
 
@@ -33,9 +35,19 @@ BatchTensors ToTensors(const Batch& batch, const T5Config& config, at::Device de
 
 struct LossOutput {
   at::Tensor loss_sum;    // 0-dim, differentiable: sum over real target tokens of cross-entropy +
-                          // z_loss * logZ^2
+                          // z_loss * logZ^2; with a teacher (distillation.h) what is minimized
   at::Tensor row_loss_b;  // [b], detached cross-entropy sums (nats, fp32 or better, without z-loss)
+  at::Tensor plain_sum;   // detached cross-entropy + z-loss, the same without a teacher
+  // With a teacher, detached sums over real target tokens by name: "distillation_loss",
+  // "attention_loss".
+  std::map<std::string, at::Tensor> teacher_sums = {};
 };
+
+// The loss from the decoder's last hidden states and the head. `teacher` (null: none) holds the
+// hidden states of all tokens of the batch, [b*t, its d].
+LossOutput TokenLoss(const BatchTensors& batch, const at::Tensor& hidden_btd,
+                     const at::Tensor& head_vd, double z_loss,
+                     const SoftTargets* teacher = nullptr);
 
 // What one attention computes from and what it gives. In self-attention y is x and s is t.
 struct AttentionSeen {
@@ -72,9 +84,12 @@ class T5Model {
                   const DropoutOptions& dropout = {}) const;
 
   const T5Config& config() const { return config_; }
+  at::ScalarType compute() const { return compute_; }
   StateDict& weights() { return weights_; }
   const StateDict& weights() const { return weights_; }
   void RequireGrad(bool on);
+  // Of these weights alone; the others are frozen.
+  void RequireGradOf(const std::vector<std::string>& names);
   // `observer` (may be null: none) must outlive the calls that it sees.
   void Observe(BlockObserver* observer) { observer_ = observer; }
 

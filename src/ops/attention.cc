@@ -94,6 +94,10 @@ class AttentionFunction final : public torch::autograd::Function<AttentionFuncti
 
 }  // namespace
 
+at::Tensor SplitHeads(const at::Tensor& x_btn, int64_t heads) {
+  return x_btn.unflatten(-1, {heads, x_btn.size(-1) / heads}).transpose(1, 2);
+}
+
 double MaskValue(at::ScalarType type) {
   switch (type) {
     case at::kDouble:

@@ -16,6 +16,9 @@ struct AttentionTerms {
   at::Tensor drop_bhs;   // [b, h, s], in q's type: a dropout mask, the same for every query
 };
 
+// Heads side by side, [b, t, n*e], as heads [b, n, t, e]: a view.
+at::Tensor SplitHeads(const at::Tensor& x_btn, int64_t heads);
+
 // The large negative number that stands for "masked" in `type`. [Hugging Face: finfo(type).min]
 double MaskValue(at::ScalarType type);
 

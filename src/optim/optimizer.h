@@ -16,8 +16,8 @@ namespace regroup {
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  // Updates `weights` in place (fp32) from `gradients` (same names); `rate` is the schedule's value
-  // at this step. Every tensor keeps its own step count (fresh slots start at 0).
+  // Updates those `weights` (fp32) in place that have a gradient in `gradients`; `rate` is the
+  // schedule's value at this step. Every tensor keeps its own step count (fresh slots start at 0).
   virtual void Step(StateDict& weights, const StateDict& gradients, double rate) = 0;
   // Slots as tensors named "<slot>/<parameter>" (slots: vr, vc, v, m; steps as a 0-dim int64
   // "step/<parameter>").

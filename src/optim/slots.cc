@@ -14,13 +14,14 @@ namespace regroup {
 
 void SlotOptimizer::Step(StateDict& weights, const StateDict& gradients, double rate) {
   const at::NoGradGuard no_grad;
-  REGROUP_CHECK(weights.size() == gradients.size(), "weights and gradients differ");
-  for (auto& [name, p] : weights) {
-    const auto g = gradients.find(name);
-    REGROUP_CHECK(g != gradients.end() && g->second.sizes() == p.sizes(), "gradient of " + name);
+  for (const auto& [name, gradient] : gradients) {
+    const auto weight = weights.find(name);
+    REGROUP_CHECK(weight != weights.end() && weight->second.sizes() == gradient.sizes(),
+                  "gradient of " + name);
+    at::Tensor& p = weight->second;
     REGROUP_CHECK(p.scalar_type() == at::kFloat, "master weights are fp32: " + name);
     Slots& slots = slots_[name];
-    Update(name, p, g->second, rate, slots);
+    Update(name, p, gradient, rate, slots);
     ++slots.steps;
   }
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/kv_budget.h"
 #include "calibrate/refine.h"
 #include "convert/regroup.h"
 #include "core/json.h"
@@ -30,8 +31,16 @@ struct StartingLoss {
   int64_t rows = 0;
 };
 
+// What a budget led to, and what the same budget would have cost with as many heads everywhere;
+// losses on the calibration rows, before any refit.
+struct BudgetOutcome {
+  BudgetChoice choice;
+  double chosen_loss = 0, uniform_loss = 0;
+};
+
 struct ConvertOutcome {
   ConversionReport report;
+  std::optional<BudgetOutcome> budget;   // with a kv_budget
   std::vector<OutputDamage> damages;     // with a calibration
   std::optional<StartingLoss> starting;  // with a calibration
 };
@@ -42,7 +51,9 @@ struct ConvertOutcome {
 absl::StatusOr<ConvertOutcome> ConvertFolder(const ConvertFolderOptions& options);
 
 // ConversionText and ConversionJson with what was measured: {"damage": [{"attention", "merged",
-// "refined"}], "starting_loss": {"parent", "merged", "rows"}}.
+// "refined"}], "starting_loss": {"parent", "merged", "rows"}, "budget": {"share", "source_tokens",
+// "target_tokens", "chosen" and "uniform": {"kv_heads", "share", "error", "loss"}, "errors":
+// [{"attention", "by_kv_heads": {G: error}}]}}.
 std::string OutcomeText(const ConvertOutcome& outcome);
 Json OutcomeJson(const ConvertOutcome& outcome);
 

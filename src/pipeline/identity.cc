@@ -120,6 +120,19 @@ class Identities {
     return absl::OkStatus();
   }
 
+  // A second model that the stage reads, which `name`, a place in its config, names.
+  absl::Status AddSecondModel(const std::string& from, const std::string& key, Json& name,
+                              Json& inputs) {
+    if (from.empty()) return absl::OkStatus();
+    if (!IsFolderReference(from)) {
+      inputs[from] = done_.at(ParseStageReference(from).stage).Hash();
+      return absl::OkStatus();
+    }
+    name = "folder";
+    REGROUP_ASSIGN_OR_RETURN(inputs[key], ModelFolderIdentity(from));
+    return absl::OkStatus();
+  }
+
   absl::Status AddSource(const std::string& from, Json& inputs) {
     if (!IsFolderReference(from)) {
       inputs[from] = done_.at(ParseStageReference(from).stage).Hash();
@@ -218,6 +231,13 @@ class Identities {
     AddGlobals(config.precision, identity.inputs);
     identity.inputs["inherited"] = ConfigToJson(resolved.before, true);
     REGROUP_RETURN_IF_ERROR(AddSource(config.from, identity.inputs));
+    REGROUP_RETURN_IF_ERROR(AddSecondModel(config.learned_merge, "learned_merge",
+                                           identity.config["learned_merge"], identity.inputs));
+    if (config.distillation.has_value()) {
+      REGROUP_RETURN_IF_ERROR(AddSecondModel(config.distillation->teacher, "teacher",
+                                             identity.config["distillation"]["teacher"],
+                                             identity.inputs));
+    }
     return AddData(resolved.after.data, resolved.validate, identity.inputs);
   }
 

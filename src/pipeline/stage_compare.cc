@@ -10,8 +10,10 @@
 #include "absl/strings/str_join.h"
 #include "core/files.h"
 #include "pipeline/stage_functions.h"
+#include "recipe/stage_kinds.h"
 #include "report/comparison.h"
 #include "report/heads.h"
+#include "report/recovery.h"
 
 namespace regroup {
 namespace {
@@ -130,6 +132,7 @@ class Comparison {
       alphas.insert(at.begin(), at.end());
     }
     Json json = {{"alphas", alphas}, {"rows", Json::array()}};
+    std::vector<RecoveryCurve> curves;
     for (const std::string& name : stage_.recovery) {
       REGROUP_ASSIGN_OR_RETURN(const T5Config config, ConfigOf(name));
       REGROUP_ASSIGN_OR_RETURN(const Json result, context_.ResultOf(name));
@@ -138,8 +141,19 @@ class Comparison {
       const std::string label =
           Label(config) == "MHA" ? "MHA, the parent trained as long" : Label(config);
       json["rows"].push_back({{"name", name}, {"label", label}, {"loss", losses}});
+      curves.push_back(Curve(name, Label(config), result["recovery"]));
     }
+    json["ways"] = RecoveryWaysJson(RecoveryWays(curves));
     return json;
+  }
+
+  RecoveryCurve Curve(const std::string& name, const std::string& label,
+                      const Json& recovery) const {
+    const Stage& uptrain = *recipe_.Find(name);
+    const Stage* source = recipe_.Find(uptrain.As<UptrainStage>().from);
+    return MakeRecoveryCurve(
+        name, label, StageConfigToJson(uptrain.config, false), source == nullptr ? "" : source->kind,
+        source == nullptr ? Json() : StageConfigToJson(source->config, false), recovery);
   }
 
   static Json LossAt(const Json& recovery, double alpha) {

@@ -43,6 +43,65 @@ absl::StatusOr<StateDict> KeptSlots(const StageContext& context, const UptrainSt
   return kept;
 }
 
+absl::StatusOr<std::optional<Teacher>> TeacherOf(const StageContext& context,
+                                                 const HfModel& student) {
+  const auto& how = context.stage->As<UptrainStage>().distillation;
+  if (!how.has_value()) return std::nullopt;
+  const std::string place = absl::StrCat(context.stage->Place(), ".uptrain.distillation");
+  REGROUP_ASSIGN_OR_RETURN(HfModel teacher, context.LoadModel(how->teacher));
+  if (teacher.config.vocab_size != student.config.vocab_size) {
+    return UserError(place, absl::StrCat("the teacher ", how->teacher, " has ",
+                                         teacher.config.vocab_size, " tokens, the student ",
+                                         student.config.vocab_size, "; expected one vocabulary"));
+  }
+  if (how->attention > 0 && teacher.config.d_model != student.config.d_model) {
+    return UserError(place, absl::StrCat("attention compares outputs of the width ",
+                                         teacher.config.d_model, " (the teacher's d_model) with ",
+                                         student.config.d_model, "; leave it at 0"));
+  }
+  return Teacher{teacher.config, std::move(teacher.weights), *how};
+}
+
+// True if `grouped` [g*e, d] is the mean of the heads [n*e, d] of each of its groups, but for
+// rounding.
+bool IsMeanOf(const at::Tensor& grouped, const at::Tensor& heads, int64_t head_width) {
+  const int64_t groups = grouped.size(0) / head_width;
+  const at::Tensor mean = heads.to(at::kDouble)
+                              .view({groups, -1, head_width, heads.size(1)})
+                              .mean(1)
+                              .view(grouped.sizes());
+  return at::allclose(grouped.to(at::kDouble), mean, 0.02, 1e-3 * mean.abs().max().item<double>());
+}
+
+// The heads of the model that `learned_merge` names, of those parameters whose heads the source has
+// merged.
+absl::StatusOr<StateDict> MergedHeads(const StageContext& context, const HfModel& source) {
+  const std::string& from = context.stage->As<UptrainStage>().learned_merge;
+  if (from.empty()) return StateDict{};
+  const std::string place = absl::StrCat(context.stage->Place(), ".uptrain.learned_merge");
+  REGROUP_ASSIGN_OR_RETURN(const HfModel before, context.LoadModel(from));
+  StateDict heads;
+  for (const std::string& name : GroupedAttentionNames(source.config)) {
+    const at::Tensor& now = source.weights.at(name);
+    const auto then = before.weights.find(name);
+    const bool same_place = then != before.weights.end() && then->second.size(1) == now.size(1) &&
+                            then->second.size(0) % now.size(0) == 0;
+    if (!same_place)
+      return UserError(place, absl::StrCat(from, " has no heads that ", name, " can be made of"));
+    if (then->second.size(0) == now.size(0)) continue;
+    if (!IsMeanOf(now, then->second, source.config.d_kv))
+      return UserError(
+          place, absl::StrCat("the source's ", name, " is not the mean of the heads of ", from,
+                              "; convert that model by method: mean"));
+    heads[name] = then->second;
+  }
+  if (heads.empty())
+    return UserError(place, absl::StrCat(from,
+                                         " has as many K/V heads as the source: there is no "
+                                         "merge whose weights could be learned"));
+  return heads;
+}
+
 // [{"alpha", "step", "loss"}]: what the recovery table shows.
 Json Recovery(const UptrainStage& stage, const ResolvedUptrain& resolved, const Json& validations) {
   Json list = Json::array();
@@ -83,6 +142,15 @@ absl::StatusOr<TrainingInputs> UptrainInputs(const StageContext& context) {
   if (stage.validate.has_value()) inputs.config.validate_every = stage.validate->every;
 
   REGROUP_ASSIGN_OR_RETURN(inputs.start.optimizer, KeptSlots(context, stage, source.weights));
+  REGROUP_ASSIGN_OR_RETURN(inputs.start.teacher, TeacherOf(context, source));
+  REGROUP_ASSIGN_OR_RETURN(inputs.start.merged_heads, MergedHeads(context, source));
+  if (stage.train == "grouped") {
+    inputs.start.trained = GroupedAttentionNames(source.config);
+    if (inputs.start.trained.empty())
+      return UserError(absl::StrCat(context.stage->Place(), ".uptrain.train"),
+                       "grouped trains attentions with fewer K/V heads than query heads, and the "
+                       "source has none");
+  }
   inputs.start.config = source.config;
   inputs.start.weights = std::move(source.weights);
   inputs.start.generation_config = std::move(source.generation_config);

@@ -79,30 +79,30 @@ class Checker {
     }
   }
 
-  void CheckModelSource(const std::string& from) {
+  void CheckModelSource(const std::string& from, const std::string& key = "from") {
     const std::set<std::string> kinds = {"pretrain", "convert", "uptrain", "finetune"};
-    if (IsFolderReference(from)) return CheckReference("from", from, kinds, true);
-    CheckReference("from", ParseStageReference(from).stage, kinds, true);
-    CheckStep(from);
+    if (IsFolderReference(from)) return CheckReference(key, from, kinds, true);
+    CheckReference(key, ParseStageReference(from).stage, kinds, true);
+    CheckStep(from, key);
   }
 
   // NAME@STEP: a checkpoint that pre-training writes and keeps.
-  void CheckStep(const std::string& from) {
+  void CheckStep(const std::string& from, const std::string& key) {
     const StageReference reference = ParseStageReference(from);
     const Stage* source = recipe_.Find(reference.stage);
     if (!reference.step.has_value() || source == nullptr) return;
     if (source->kind != "pretrain") {
-      Add("from", absl::StrCat("found \"", from, "\", but ", reference.stage, " is of kind ",
-                               source->kind, ": a step can be named of pretrain stages only"));
+      Add(key, absl::StrCat("found \"", from, "\", but ", reference.stage, " is of kind ",
+                            source->kind, ": a step can be named of pretrain stages only"));
       return;
     }
     const auto& stage = source->As<PretrainStage>();
     const auto divides = [&](int64_t every) { return every > 0 && *reference.step % every == 0; };
     const bool inside = *reference.step >= 1 && *reference.step <= stage.steps;
     if (inside && divides(stage.save.every) && divides(stage.save.keep_every)) return;
-    Add("from", absl::StrCat("found \"", from, "\", expected a step up to ", stage.steps,
-                             " that is a multiple of that stage's save.every (", stage.save.every,
-                             ") and save.keep_every (", stage.save.keep_every, ")"));
+    Add(key, absl::StrCat("found \"", from, "\", expected a step up to ", stage.steps,
+                          " that is a multiple of that stage's save.every (", stage.save.every,
+                          ") and save.keep_every (", stage.save.keep_every, ")"));
   }
 
   void CheckCorpus(const std::string& key, const std::string& name) {
@@ -227,6 +227,11 @@ class Checker {
     CheckModelSource(stage.from);
     CheckReference("calibration", stage.calibration, {"calibrate"}, true);
     CheckCalibration(stage);
+    if (stage.convert.kv_budget.has_value() != stage.convert.kv_heads.is_null())
+      Add("kv_heads",
+          stage.convert.kv_budget.has_value()
+              ? "stands beside kv_budget; keep one"
+              : "is missing; expected G, or {site: G or [G per layer]}, or a kv_budget");
     if (SitesOf(stage.convert).empty()) Add("sites", "is empty: nothing would be converted");
   }
 
@@ -238,6 +243,8 @@ class Checker {
                                    "that measures them (calibration)"));
       if (stage.refine.refit || stage.refine.local_distillation.steps > 0)
         Add("calibration", "is missing: refit and local_distillation work on its rows");
+      if (stage.convert.kv_budget.has_value())
+        Add("calibration", "is missing: kv_budget chooses heads by what merging costs on its rows");
       return;
     }
     const Stage* calibrate = recipe_.Find(stage.calibration);
@@ -261,6 +268,23 @@ class Checker {
             absl::StrCat(share * 100, "% is beyond alpha (", stage.alpha * 100, "%)"));
       }
     }
+    if (stage.distillation.has_value())
+      CheckModelSource(stage.distillation->teacher, "distillation.teacher");
+    CheckModelSource(stage.learned_merge, "learned_merge");
+    CheckLearnedMerge(stage);
+  }
+
+  // What the weights of a merge are learned of is what the conversion began with.
+  void CheckLearnedMerge(const UptrainStage& stage) {
+    const Stage* source = recipe_.Find(stage.from);
+    if (stage.learned_merge.empty() || source == nullptr) return;
+    if (source->kind != "convert") return;
+    const auto& convert = source->As<ConvertStage>();
+    if (convert.convert.method == "mean" && convert.from == stage.learned_merge) return;
+    Add("learned_merge",
+        absl::StrCat("found \"", stage.learned_merge, "\", but ", stage.from, " merges ",
+                     convert.from, " by method ", convert.convert.method,
+                     "; expected a conversion by the mean of that model"));
   }
 
   void Check(const FinetuneStage& stage) {
@@ -300,7 +324,8 @@ class Checker {
   }
 
   void Check(const CompareStage& stage) {
-    if (stage.rows.empty()) Add("rows", "is empty: the table would have no row");
+    if (stage.rows.empty() && stage.recovery.empty())
+      Add("rows", "is empty, and so is recovery: the table would have no row");
     for (const std::string& name : stage.rows) CheckReference("rows", name, {"evaluate"}, false);
     CheckReference("bench", stage.bench, {"bench"}, false);
     for (const std::string& name : stage.recovery) CheckRecovery(name);
@@ -314,6 +339,29 @@ class Checker {
       Add("recovery",
           absl::StrCat("the stage \"", name, "\" has no evaluate_at, so there is nothing to show"));
     }
+    CheckSelfTaught(name, source->As<UptrainStage>());
+  }
+
+  // What soft targets are worth by themselves is seen where the teacher learns from itself as long.
+  void CheckSelfTaught(const std::string& name, const UptrainStage& student) {
+    if (!student.distillation.has_value() || student.from == student.distillation->teacher) return;
+    const Json how = ConfigToJson(*student.distillation);
+    for (const std::string& other : stage_->As<CompareStage>().recovery) {
+      const Stage* stage = recipe_.Find(other);
+      if (stage == nullptr || stage->kind != "uptrain") continue;
+      const auto& parent = stage->As<UptrainStage>();
+      if (parent.distillation.has_value() && parent.from == student.distillation->teacher &&
+          parent.data_seed == student.data_seed && ConfigToJson(*parent.distillation) == how)
+        return;
+    }
+    Add("recovery",
+        absl::StrCat(
+            "\"", name, "\" learns from ", student.distillation->teacher,
+            ": name beside it an uptrain stage of that model that learns from itself (from "
+            "and distillation.teacher: ",
+            student.distillation->teacher,
+            ", the same data_seed and distillation); most of what soft targets gain, they "
+            "gain there too"));
   }
 
   const Recipe& recipe_;

@@ -30,6 +30,11 @@ struct ReferencesOf {
   std::vector<std::string> operator()(const ConvertStage& stage) const {
     return {stage.from, stage.calibration};
   }
+  std::vector<std::string> operator()(const UptrainStage& stage) const {
+    std::vector<std::string> all = {stage.from, stage.learned_merge};
+    if (stage.distillation.has_value()) all.push_back(stage.distillation->teacher);
+    return all;
+  }
   template <class T>
   std::vector<std::string> operator()(const T& stage) const {
     return {stage.from};

@@ -12,6 +12,7 @@
 #include "convert/convert_config.h"
 #include "data/data_config.h"
 #include "decode/decode_config.h"
+#include "model/distillation_config.h"
 #include "model/model_config.h"
 #include "optim/optim_config.h"
 #include "train/train_config.h"
@@ -135,6 +136,9 @@ struct UptrainStage {
   std::optional<BatchConfig> batch;
   std::optional<OptimizerConfig> optimizer;
   std::string optimizer_state = "restart";
+  std::string train = "all";
+  std::optional<DistillationConfig> distillation;
+  std::string learned_merge;
   std::optional<std::string> precision;
   std::optional<double> z_loss;
   std::optional<double> dropout_rate;
@@ -168,6 +172,20 @@ struct UptrainStage {
             "as they were go on with the source's slots")
           .OneOf({"restart", "keep"}),
       c.optimizer_state);
+    v(Field("train",
+            "all: every weight; grouped: q, k, v and o of the attentions with fewer K/V heads than "
+            "query heads alone")
+          .OneOf({"all", "grouped"}),
+      c.train);
+    v(Field("distillation",
+            "learns from a teacher's distributions too; default: from the data alone"),
+      c.distillation);
+    v(Field(
+          "learned_merge",
+          "stage, or folder (with a /), whose heads were merged by their mean: the weights of the "
+          "heads in that merge are trained as well, and folded in every checkpoint (WGQA)")
+          .StageOrFolder(),
+      c.learned_merge);
     v(Field("precision", "compute type; default: the recipe's").OneOf({"fp32", "bf16"}),
       c.precision);
     v(Field("z_loss", "weight of log(Z)^2 in the loss; default: the source's own").AtLeast(0),
@@ -317,7 +335,7 @@ struct CompareStage {
 
   template <class Self, class Visitor>
   static void Visit(Self& c, Visitor& v) {
-    v(Field("rows", "evaluate stages; those of one model make one row").Required(), c.rows);
+    v(Field("rows", "evaluate stages; those of one model make one row"), c.rows);
     v(Field("bench", "bench stage whose times stand beside the quality"), c.bench);
     v(Field("recovery", "uptrain stages (with evaluate_at) of the recovery table"), c.recovery);
   }

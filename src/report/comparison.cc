@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "report/json_fields.h"
 #include "report/paper.h"
 #include "report/table.h"
 
@@ -77,19 +78,87 @@ std::string SpeedText(const Json& rows, const Json& bench) {
   return absl::StrCat("Speed (", setting, ")\n\n", FormatTable(table));
 }
 
-std::string RecoveryText(const Json& recovery) {
-  TextTable table{{"held-out span-corruption loss"}, {}};
-  for (const Json& alpha : recovery["alphas"]) {
-    table.header.push_back(absl::StrFormat("alpha %g %%", 100 * alpha.get<double>()));
+// The point of a way at this share, or null.
+const Json& PointAt(const Json& way, const Json& alpha) {
+  static const Json null;
+  for (const Json& point : way["points"]) {
+    if (point["alpha"] == alpha) return point;
   }
-  for (const Json& row : recovery["rows"]) {
-    std::vector<std::string> cells = {row["label"].get<std::string>()};
-    for (const Json& loss : row["loss"]) cells.push_back(Number(loss, 4));
+  return null;
+}
+
+std::vector<std::string> AlphaHeader(const Json& alphas, std::vector<std::string> first) {
+  for (const Json& alpha : alphas)
+    first.push_back(absl::StrFormat("%g %%", 100 * alpha.get<double>()));
+  return first;
+}
+
+std::string LossesText(const Json& recovery) {
+  TextTable table{AlphaHeader(recovery["alphas"], {"held-out loss at alpha =", "runs"}), {}};
+  for (const Json& way : recovery["ways"]) {
+    std::vector<std::string> cells = {
+        absl::StrCat(way["label"].get<std::string>(),
+                     way["parent"].get<bool>() ? ", the parent trained as long" : ""),
+        absl::StrCat(way["stages"].size())};
+    for (const Json& alpha : recovery["alphas"])
+      cells.push_back(Number(FieldOf(PointAt(way, alpha), "loss"), 4));
+    table.rows.push_back(std::move(cells));
+  }
+  return FormatTable(table);
+}
+
+std::string Percent(const Json& share) {
+  return share.is_number() ? absl::StrFormat("%.1f %%", 100 * share.get<double>()) : "-";
+}
+
+// Loss above the parent, with the interval over runs where there are several, and what is won back
+// at the last share; "" where no parent was trained as long.
+std::string AboveText(const Json& recovery) {
+  TextTable table{AlphaHeader(recovery["alphas"], {"above the parent at alpha ="}), {}};
+  table.header.insert(table.header.end(), {"won back", "of the mean's gap"});
+  for (const Json& way : recovery["ways"]) {
+    std::vector<std::string> cells = {way["label"].get<std::string>()};
+    for (const Json& alpha : recovery["alphas"]) {
+      const Json& point = PointAt(way, alpha);
+      const Json& half_width = FieldOf(point, "half_width");
+      cells.push_back(absl::StrCat(
+          Number(FieldOf(point, "above_parent"), 3),
+          half_width.is_number() ? absl::StrCat(" \xC2\xB1", Number(half_width, 3)) : ""));
+    }
+    const Json& last = way["points"].empty() ? Json() : way["points"].back();
+    if (!FieldOf(last, "above_parent").is_number()) continue;
+    cells.push_back(Percent(FieldOf(last, "won_back")));
+    cells.push_back(Percent(FieldOf(last, "of_mean_gap")));
+    table.rows.push_back(std::move(cells));
+  }
+  if (table.rows.empty()) return "";
+  return absl::StrCat(
+      "\nAbove the parent trained as long on the same batches (\xC2\xB1: 95 % "
+      "interval over orders of the data); won back at the last alpha: of what this "
+      "merge cost, and of what the mean cost\n\n",
+      FormatTable(table));
+}
+
+std::string PaperRecoveryText() {
+  TextTable table{{"model"}, {}};
+  for (const double alpha : kPaperAlphas)
+    table.header.push_back(absl::StrFormat("alpha %g %%", 100 * alpha));
+  for (const PaperRecovery& curve : kPaperFigure5) {
+    std::vector<std::string> cells = {curve.name};
+    for (const double score : curve.score) cells.push_back(absl::StrFormat("%.2f", score));
     table.rows.push_back(std::move(cells));
   }
   return absl::StrCat(
-      "Recovery (alpha: share of the original steps that were trained after conversion)\n\n",
+      "\nThe paper's own curve (Figure 5, read off the plot: T5-XXL, mean score of "
+      "three tasks after fine-tuning)\n\n",
       FormatTable(table));
+}
+
+std::string RecoveryText(const Json& recovery) {
+  return absl::StrCat(
+      "Recovery (alpha: share of the original steps that were trained after conversion; held-out "
+      "span-corruption loss, nats per target token)\n\n",
+      LossesText(recovery), AboveText(recovery), PaperRecoveryText());
 }
 
 // The paper's XXL models; its Large one has no counterpart here.
@@ -113,10 +182,12 @@ std::string PaperText() {
 
 std::string ComparisonText(const Json& comparison) {
   const Json& rows = comparison["rows"];
-  std::string text = absl::StrCat(QualityText(rows), "\n", SpeedText(rows, comparison["bench"]));
+  std::string text;
+  if (!rows.empty())
+    text = absl::StrCat(QualityText(rows), "\n", SpeedText(rows, comparison["bench"]), "\n");
   if (comparison["recovery"].is_object())
-    absl::StrAppend(&text, "\n", RecoveryText(comparison["recovery"]));
-  return absl::StrCat(text, "\n", PaperText());
+    absl::StrAppend(&text, RecoveryText(comparison["recovery"]), "\n");
+  return absl::StrCat(text, PaperText());
 }
 
 }  // namespace regroup

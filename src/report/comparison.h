@@ -12,7 +12,8 @@ namespace regroup {
 //   "tasks": {name: {"metric", "value", "interval", "shuffled", "shuffled_interval", "loss",
 //   "rows"}}, "bench": {"ms_per_sample", "kv_bytes", "step_ms": {"median"}} | null}],
 //  "bench": {"batch", "source", "target", "precision"} | null,
-//  "recovery": {"alphas": [share], "rows": [{"name", "label", "loss": [number | null]}]} | null}
+//  "recovery": {"alphas": [share], "rows": [{"name", "label", "loss": [number | null]}],
+//   "ways": RecoveryWaysJson} | null}
 std::string ComparisonText(const Json& comparison);
 
 }  // namespace regroup

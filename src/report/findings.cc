@@ -173,15 +173,11 @@ class Gatherer {
   void AddRecovery(const std::string& name) {
     const StageRecord* stage = run_.Find(name);
     if (stage == nullptr) return;
-    RecoveryCurve curve{name, HeadsOfModel(run_, name).label, false, {}};
-    if (curve.label.empty()) curve.label = name;
     const StageRecord* source = run_.Find(TextOf(stage->config, "from"));
-    curve.parent = curve.label == "MHA" && (source == nullptr || source->kind != "convert");
     const Json& listed = FieldOf(stage->result, "recovery");
-    for (const Json& point : listed.is_array() ? listed : Json::array()) {
-      curve.points.push_back(
-          {NumberOf(point, "alpha"), NumberOf(point, "step"), NumberOf(point, "loss")});
-    }
+    RecoveryCurve curve = MakeRecoveryCurve(name, HeadsOfModel(run_, name).label, stage->config,
+                                            source == nullptr ? "" : source->kind,
+                                            source == nullptr ? Json() : source->config, listed);
     if (!listed.is_array()) AddValidations(*stage, curve);
     if (!curve.points.empty()) found_.recovery.push_back(std::move(curve));
   }
@@ -198,14 +194,10 @@ class Gatherer {
 
   // Two models of one shape (two ways of merging, say) are told apart by their stages.
   void TellApart() {
-    std::map<std::string, int> models, curves;
+    std::map<std::string, int> models;
     for (const ModelFindings& model : found_.models) ++models[model.label];
-    for (const RecoveryCurve& curve : found_.recovery) ++curves[curve.label];
     for (ModelFindings& model : found_.models) {
       if (models[model.label] > 1) absl::StrAppend(&model.label, " ", model.stage);
-    }
-    for (RecoveryCurve& curve : found_.recovery) {
-      if (curves[curve.label] > 1) absl::StrAppend(&curve.label, " ", curve.stage);
     }
   }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "report/recovery.h"
 #include "report/run_record.h"
 
 namespace regroup {
@@ -36,17 +37,6 @@ struct ModelFindings {
   double parameters, kv_bytes_per_position;
   std::vector<TaskScore> scores;
   std::vector<Timing> timings;
-};
-
-struct RecoveryPoint {
-  double alpha = 0;
-  double step = 0;
-  double loss = 0;  // held-out span-corruption loss
-};
-struct RecoveryCurve {
-  std::string stage, label;
-  bool parent = false;  // nothing was merged: the parent, trained as long
-  std::vector<RecoveryPoint> points;
 };
 
 struct Findings {

@@ -100,10 +100,12 @@ std::string RecoverySection(const ReportData& data, ModelStyles& styles) {
   return Section(
       "recovery", "Recovery",
       absl::StrCat(
-          Paragraph("\xCE\xB1 is the share of the original steps that was trained after merging. "
-                    "The fair reference is the parent trained as long: it has seen the same data. "
-                    "The paper plots task scores after fine-tuning, which is "
-                    "another scale and the other way up."),
+          Paragraph(
+              "\xCE\xB1 is the share of the original steps that was trained after merging. "
+              "The fair reference is the parent trained as long on the same batches, and for a "
+              "model that learned from a teacher a parent that learned from itself. "
+              "The paper plots task scores after fine-tuning, which is "
+              "another scale and the other way up."),
           Figures(RecoveryFigures(data, styles)), TableHtml(table),
           "<details><summary>The paper's "
           "curve as numbers</summary>\n",

@@ -74,15 +74,15 @@ std::vector<std::string> RecoveryFigures(const ReportData& data, ModelStyles& st
   plot.x_percent = true;
   for (size_t i = 0; i < data.runs.size(); ++i) {
     const ReportedRun& run = data.runs[i];
-    for (const RecoveryCurve& curve : run.findings.recovery) {
-      Series series{data.Named(run, curve.label),
+    for (const RecoveryWay& way : RecoveryWays(run.findings.recovery)) {
+      Series series{data.Named(run, way.label),
                     {},
                     {},
-                    styles.Of(curve.label),
-                    curve.parent && !data.several() ? 1 : static_cast<int>(i),
+                    styles.Of(way.label),
+                    way.parent && !data.several() ? 1 : static_cast<int>(i),
                     true,
                     true};
-      for (const RecoveryPoint& point : curve.points) {
+      for (const WayPoint& point : way.points) {
         series.x.push_back(point.alpha);
         series.y.push_back(point.loss);
         absl::StrAppendFormat(&plot.description, " %s at %g %%: %.4f.", series.label,

@@ -150,16 +150,15 @@ std::string AgainstFirst(const ModelFindings& first, const ModelFindings& model,
                                       absl::StrJoin(parts, "; "), ".");
 }
 
-std::string Recovered(const RecoveryCurve* parent, const RecoveryCurve& curve) {
-  const RecoveryPoint& last = curve.points.back();
-  const double share = GapClosed(parent, curve, last);
-  if (!std::isfinite(share)) return "";
-  const double above = last.loss - LossAt(*parent, last.alpha);
+std::string Recovered(const RecoveryWay& way) {
+  if (way.points.empty()) return "";
+  const WayPoint &first = way.points.front(), &last = way.points.back();
+  if (!std::isfinite(last.won_back)) return "";
   return absl::StrFormat(
       "%s: merging took the held-out loss from %.4f to %.4f; at \xCE\xB1 = %g %% it is %.4f, %.4f "
       "%s the parent trained as long: %.1f %% of what merging cost is won back.",
-      curve.label, LossAt(*parent, 0), LossAt(curve, 0), 100 * last.alpha, last.loss,
-      std::fabs(above), above >= 0 ? "above" : "below", 100 * share);
+      way.label, first.loss - first.above, first.loss, 100 * last.alpha, last.loss,
+      std::fabs(last.above), last.above >= 0 ? "above" : "below", 100 * last.won_back);
 }
 
 }  // namespace
@@ -184,9 +183,8 @@ RunSummary SummaryOf(const ReportedRun& run) {
     if (std::string text = AgainstFirst(models[0], models[i], tasks); !text.empty())
       summary.findings.push_back(std::move(text));
   }
-  const RecoveryCurve* parent = ParentCurve(run.findings);
-  for (const RecoveryCurve& curve : run.findings.recovery) {
-    if (std::string text = Recovered(parent, curve); !text.empty())
+  for (const RecoveryWay& way : RecoveryWays(run.findings.recovery)) {
+    if (std::string text = Recovered(way); !text.empty())
       summary.findings.push_back(std::move(text));
   }
   return summary;

@@ -25,13 +25,4 @@ DataTable PaperRecoveryTable();  // the paper's Figure 5
 // All of the above; always the same ones, empty where a run has nothing to say.
 std::vector<DataTable> AllTables(const ReportData& data);
 
-// How much of what merging cost a curve has won back at `point`: 1 at the parent's loss (trained as
-// long, where the run has that curve), 0 at the curve's own at alpha 0. NaN where a number is
-// missing or merging cost nothing.
-double GapClosed(const RecoveryCurve* parent, const RecoveryCurve& curve,
-                 const RecoveryPoint& point);
-const RecoveryCurve* ParentCurve(const Findings& findings);
-// The curve's loss at exactly this share, NaN without one.
-double LossAt(const RecoveryCurve& curve, double alpha);
-
 }  // namespace regroup

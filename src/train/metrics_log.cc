@@ -49,14 +49,15 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& run_folder, const
 absl::Status MetricsLog::LogStep(const StepView& view) {
   const StepReport& report = view.report;
   const double tokens = static_cast<double>(report.source_tokens + report.target_tokens);
-  const Json values = {{"loss", report.loss},
-                       {"target_tokens", report.target_tokens},
-                       {"tokens_per_second", tokens / report.seconds},
-                       {"learning_rate", report.learning_rate},
-                       {"gradient_norm", report.gradient_norm},
-                       {"data_wait_seconds", report.data_wait_seconds},
-                       {"mfu", view.mfu},
-                       {"memory_bytes", view.memory_bytes}};
+  Json values = {{"loss", report.loss},
+                 {"target_tokens", report.target_tokens},
+                 {"tokens_per_second", tokens / report.seconds},
+                 {"learning_rate", report.learning_rate},
+                 {"gradient_norm", report.gradient_norm},
+                 {"data_wait_seconds", report.data_wait_seconds},
+                 {"mfu", view.mfu},
+                 {"memory_bytes", view.memory_bytes}};
+  values.update(report.teacher_losses);
   const double now = UnixTime();
   Json line = {{"stage", stage_}, {"step", view.step}, {"steps", view.steps}, {"time", now}};
   line.update(values);

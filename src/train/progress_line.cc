@@ -17,6 +17,14 @@ std::string Rate(const StepReport& report) {
   return FormatCount(static_cast<long long>(tokens / std::max(report.seconds, 1e-9)));
 }
 
+// "  distillation 0.1234  attention 0.0123" with a teacher.
+std::string TeacherText(const StepReport& report) {
+  std::string text;
+  for (const auto& [name, loss] : report.teacher_losses)
+    absl::StrAppendFormat(&text, "  %s %.4f", name.substr(0, name.find('_')), loss);
+  return text;
+}
+
 double WaitPercent(const StepReport& report) {
   return 100 * report.data_wait_seconds / std::max(report.seconds, 1e-9);
 }
@@ -34,10 +42,12 @@ std::string ProgressLine(const StepView& view) {
 
 std::string LogLine(const StepView& view) {
   return absl::StrFormat(
-      "%s  step %d/%d  loss %.4f  %s tokens/s  MFU %.0f %%  lr %.3g  %s  data wait %.0f %%  ETA %s",
-      view.stage, view.step, view.steps, view.report.loss, Rate(view.report), 100 * view.mfu,
-      view.report.learning_rate, FormatBytes(static_cast<double>(view.memory_bytes)),
-      WaitPercent(view.report), FormatDuration(view.eta_seconds));
+      "%s  step %d/%d  loss %.4f%s  %s tokens/s  MFU %.0f %%  lr %.3g  %s  data wait %.0f %%  ETA "
+      "%s",
+      view.stage, view.step, view.steps, view.report.loss, TeacherText(view.report),
+      Rate(view.report), 100 * view.mfu, view.report.learning_rate,
+      FormatBytes(static_cast<double>(view.memory_bytes)), WaitPercent(view.report),
+      FormatDuration(view.eta_seconds));
 }
 
 }  // namespace regroup

@@ -16,7 +16,9 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/stop.h"
+#include "model/distillation.h"
 #include "ops/machine.h"
+#include "optim/learned_merge.h"
 #include "parallel/gradient_tree.h"
 #include "train/guard.h"
 #include "train/ledger.h"
@@ -44,10 +46,11 @@ StateDict MasterWeights(const StateDict& weights, at::Device device) {
   return masters;
 }
 
-// Takes the gradients out of `weights` (zeros where backward reached nothing).
+// Takes the gradients out of the weights that are trained (zeros where backward reached nothing).
 StateDict TakeGradients(StateDict& weights) {
   StateDict gradients;
   for (auto& [name, tensor] : weights) {
+    if (!tensor.requires_grad()) continue;
     gradients[name] = tensor.grad().defined() ? tensor.grad() : at::zeros_like(tensor.detach());
     tensor.mutable_grad().reset();
   }
@@ -108,7 +111,8 @@ class TrainerImpl final : public Trainer {
   absl::Status Restore(const RunCheckpoint& checkpoint);
   absl::StatusOr<std::vector<Example>> ReadWindow();
   absl::Status PassOverSkipped();
-  double ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
+  LossOutput Loss(const Batch& batch) const;
+  double ForwardBackward(const std::vector<Example>& window, StepReport& report,
                          StateDict& gradients, std::vector<double>* example_losses = nullptr);
   absl::Status Refuse(const std::vector<Example>& window, const StepReport& report,
                       const std::string& fault);
@@ -135,6 +139,7 @@ class TrainerImpl final : public Trainer {
   std::string run_folder_;
   at::Device device_;
   std::unique_ptr<T5Model> model_;
+  std::unique_ptr<Distiller> distiller_;  // null: no teacher
   std::unique_ptr<Optimizer> optimizer_;
   std::optional<MetricsLog> metrics_;
   Json provenance_;
@@ -169,8 +174,13 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
   const StateDict& source = checkpoint ? checkpoint->weights : start.weights;
   model_ = std::make_unique<T5Model>(start.config, MasterWeights(source, device_),
                                      ComputeType(config_.precision));
-  model_->RequireGrad(true);
+  start.trained.empty() ? model_->RequireGrad(true) : model_->RequireGradOf(start.trained);
+  if (start.teacher.has_value())
+    distiller_ = std::make_unique<Distiller>(model_.get(), start.teacher->config,
+                                             start.teacher->weights, start.teacher->how);
   optimizer_ = MakeOptimizer(config_.optimizer);
+  if (!start.merged_heads.empty())
+    optimizer_ = LearnMerge(std::move(optimizer_), start.merged_heads, start.config.d_kv);
   if (checkpoint) {
     REGROUP_RETURN_IF_ERROR(Restore(*checkpoint));
   } else {
@@ -178,7 +188,9 @@ absl::Status TrainerImpl::Prepare(TrainStart start) {
     REGROUP_RETURN_IF_ERROR(stream_->Seek(start.data_position, start.data_hint));
     saved_hint_ = std::move(start.data_hint);
   }
-  peak_flops_ = MeasuredGemmFlops(ComputeType(config_.precision));
+  // Of a plain step alone it is known how many operations it takes.
+  if (start.trained.empty() && distiller_ == nullptr)
+    peak_flops_ = MeasuredGemmFlops(ComputeType(config_.precision));
   REGROUP_ASSIGN_OR_RETURN(metrics_, MetricsLog::Open(run_folder_, config_.stage, saved_step_));
   return absl::OkStatus();
 }
@@ -236,23 +248,33 @@ absl::StatusOr<std::vector<Example>> TrainerImpl::ReadWindow() {
   return window;
 }
 
+LossOutput TrainerImpl::Loss(const Batch& batch) const {
+  const DropoutOptions dropout{config_.dropout_rate, config_.seed, static_cast<uint64_t>(step_)};
+  const BatchTensors tensors = ToTensors(batch, model_->config(), device_);
+  return distiller_ != nullptr ? distiller_->Loss(tensors, config_.z_loss, dropout)
+                               : model_->Loss(tensors, config_.z_loss, dropout);
+}
+
 // Forward and backward over the micro-batches; returns the summed loss, fills the summed gradients
-// of the mean loss, and, if asked for, each example's loss per target token.
-double TrainerImpl::ForwardBackward(const std::vector<Example>& window, int64_t target_tokens,
+// of what is minimized per target token, the report's losses against a teacher, and, if asked for,
+// each example's loss per target token.
+double TrainerImpl::ForwardBackward(const std::vector<Example>& window, StepReport& report,
                                     StateDict& gradients, std::vector<double>* example_losses) {
   const size_t part = static_cast<size_t>(config_.batch.micro_batch > 0 ? config_.batch.micro_batch
                                                                         : config_.batch.examples);
-  const DropoutOptions dropout{config_.dropout_rate, config_.seed, static_cast<uint64_t>(step_)};
+  const auto target_tokens = static_cast<double>(report.target_tokens);
   GradientTree tree;
   double loss_sum = 0;
   step_flops_ = 0;
+  report.teacher_losses.clear();
   for (size_t begin = 0; begin < window.size(); begin += part) {
     const Batch batch =
         Collate(std::span(window).subspan(begin, std::min(part, window.size() - begin)));
-    const LossOutput out =
-        model_->Loss(ToTensors(batch, model_->config(), device_), config_.z_loss, dropout);
-    (out.loss_sum / static_cast<double>(target_tokens)).backward();
-    loss_sum += out.loss_sum.item<double>();
+    const LossOutput out = Loss(batch);
+    (out.loss_sum / target_tokens).backward();
+    loss_sum += out.plain_sum.item<double>();
+    for (const auto& [name, sum] : out.teacher_sums)
+      report.teacher_losses[name] += sum.item<double>() / target_tokens;
     if (example_losses != nullptr) AppendRowLosses(out, batch, *example_losses);
     step_flops_ +=
         TrainStepFlops(model_->config(), batch.rows, batch.source_length, batch.target_length);
@@ -275,8 +297,8 @@ absl::StatusOr<StepReport> TrainerImpl::Step() {
     report.data_wait_seconds += SecondsSince(fetch_start);
     CountTokens(window, report);
     // 2. Forward, loss, backward for each part.
-    report.loss = ForwardBackward(window, report.target_tokens, gradients) /
-                  static_cast<double>(report.target_tokens);
+    report.loss =
+        ForwardBackward(window, report, gradients) / static_cast<double>(report.target_tokens);
     // 3. Norm, and the guard's verdict before a weight is touched; clip.
     report.gradient_norm = GlobalNorm(gradients);
     const std::string fault = guard_.Judge(report.loss, report.gradient_norm);
@@ -344,9 +366,8 @@ absl::StatusOr<WindowExam> TrainerImpl::Examine(uint64_t position) {
   StepReport report;
   CountTokens(exam.examples, report);
   StateDict gradients;
-  exam.loss =
-      ForwardBackward(exam.examples, report.target_tokens, gradients, &exam.example_losses) /
-      static_cast<double>(report.target_tokens);
+  exam.loss = ForwardBackward(exam.examples, report, gradients, &exam.example_losses) /
+              static_cast<double>(report.target_tokens);
   exam.gradient_norm = GlobalNorm(gradients);
   for (const auto& [name, gradient] : gradients)
     exam.gradient_norms[name] = GlobalNorm({{name, gradient}});

@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "core/status.h"
 #include "data/example_stream.h"
+#include "model/distillation_config.h"
 #include "model/t5.h"
 #include "optim/optimizer.h"
 #include "text/tokenizer.h"
@@ -29,6 +30,15 @@ struct StepReport {
   double learning_rate = 0;
   double data_wait_seconds = 0;
   double seconds = 0;
+  // With a teacher, per target token: "distillation_loss", "attention_loss" (model/t5.h).
+  std::map<std::string, double> teacher_losses = {};
+};
+
+// Who is learned from while training.
+struct Teacher {
+  T5Config config;
+  StateDict weights;
+  DistillationConfig how;
 };
 
 struct TrainStart {
@@ -39,6 +49,9 @@ struct TrainStart {
   Json generation_config;      // of the source, copied into every checkpoint; may be null
   uint64_t data_position = 0;  // of the stream at step 0
   Json data_hint;
+  std::vector<std::string> trained = {};  // names of the weights that are trained; empty: all
+  std::optional<Teacher> teacher = {};
+  StateDict merged_heads = {};  // heads whose merge is learned (optim/learned_merge.h)
   // Goes on from this one, whatever the run folder holds (replay).
   std::optional<RunCheckpoint> checkpoint = {};
 };

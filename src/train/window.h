@@ -23,7 +23,8 @@ struct Window {
                 {"target_tokens", sum.target_tokens},
                 {"source_tokens", sum.source_tokens},
                 {"seconds", sum.seconds},
-                {"data_wait_seconds", sum.data_wait_seconds}};
+                {"data_wait_seconds", sum.data_wait_seconds},
+                {"teacher_losses", sum.teacher_losses}};
   }
   static Window FromJson(const Json& json) {
     Window window;
@@ -34,6 +35,7 @@ struct Window {
     window.sum.source_tokens = json.at("source_tokens");
     window.sum.seconds = json.at("seconds");
     window.sum.data_wait_seconds = json.at("data_wait_seconds");
+    if (json.contains("teacher_losses")) window.sum.teacher_losses = json["teacher_losses"];
     return window;
   }
   void Add(const StepReport& r, double step_flops) {
@@ -42,6 +44,8 @@ struct Window {
     sum.source_tokens += r.source_tokens;
     sum.seconds += r.seconds;
     sum.data_wait_seconds += r.data_wait_seconds;
+    for (const auto& [name, loss] : r.teacher_losses)
+      sum.teacher_losses[name] += loss * static_cast<double>(r.target_tokens);
     sum.gradient_norm = r.gradient_norm;
     sum.learning_rate = r.learning_rate;
     flops += step_flops;
@@ -49,7 +53,9 @@ struct Window {
   }
   StepReport Mean() const {
     StepReport mean = sum;
-    mean.loss /= static_cast<double>(std::max<int64_t>(1, sum.target_tokens));
+    const auto tokens = static_cast<double>(std::max<int64_t>(1, sum.target_tokens));
+    mean.loss /= tokens;
+    for (auto& [name, loss] : mean.teacher_losses) loss /= tokens;
     return mean;
   }
 };

@@ -39,6 +39,62 @@ TEST(HeadCrossEntropy, ValueAndGradientsEqualTheCompositeForm) {
 
 TEST(HeadCrossEntropy, ManyChunksGiveWhatOneGives) { ExpectEqualsComposite(39, 140000, 0.01); }
 
+// (1 - w) cross-entropy + w T^2 KL(teacher || student) + z-loss from whole matrices of logits.
+at::Tensor CompositeWithTeacher(const at::Tensor& hidden, const at::Tensor& head,
+                                const at::Tensor& target, double z_loss,
+                                const SoftTargets& teacher) {
+  const at::Tensor logits = at::mm(hidden, head.t());
+  at::Tensor wanted = at::mm(teacher.hidden_nd, teacher.head_vd.t()) / teacher.temperature;
+  if (teacher.top_k > 0) {
+    const at::Tensor smallest = std::get<0>(wanted.topk(teacher.top_k, 1)).amin(1, true);
+    wanted = wanted.masked_fill(wanted < smallest, -1e300);
+  }
+  const at::Tensor kl = at::kl_div(at::log_softmax(logits / teacher.temperature, 1),
+                                   at::softmax(wanted, 1), at::Reduction::Sum);
+  const at::Tensor hard = at::cross_entropy_loss(logits, target, {}, at::Reduction::Sum);
+  return hard * (1 - teacher.weight) +
+         kl * (teacher.weight * teacher.temperature * teacher.temperature) +
+         z_loss * at::logsumexp(logits, 1).square().sum();
+}
+
+void ExpectEqualsCompositeWithTeacher(int64_t n, int64_t v, const SoftTargets& how) {
+  const at::Tensor target = Targets(n, v);
+  SoftTargets teacher = how;
+  teacher.hidden_nd = RandomDoubles({n, 6}, 3);
+  teacher.head_vd = RandomDoubles({v, 6}, 4);
+  const std::vector<at::Tensor> inputs = {RandomDoubles({n, 4}, 1), RandomDoubles({v, 4}, 2)};
+  const auto ours = Differentiate(
+      [&](const auto& i) { return HeadCrossEntropy(i[0], i[1], target, 0.01, &teacher).loss_sum; },
+      inputs);
+  const auto want = Differentiate(
+      [&](const auto& i) { return CompositeWithTeacher(i[0], i[1], target, 0.01, teacher); },
+      inputs);
+  EXPECT_NEAR(ours.value.item<double>() / want.value.item<double>(), 1, 1e-12);
+  EXPECT_LT(LargestDifference(ours.gradients[0], want.gradients[0]), 1e-11);
+  EXPECT_LT(LargestDifference(ours.gradients[1], want.gradients[1]), 1e-11);
+}
+
+TEST(HeadCrossEntropy, WithATeacherValueAndGradientsEqualTheCompositeForm) {
+  ExpectEqualsCompositeWithTeacher(9, 31, {{}, {}, 0.5, 1, 0});
+  ExpectEqualsCompositeWithTeacher(9, 31, {{}, {}, 1, 2.5, 0});
+  ExpectEqualsCompositeWithTeacher(9, 31, {{}, {}, 0.3, 0.7, 5});
+  ExpectEqualsCompositeWithTeacher(39, 140000, {{}, {}, 0.3, 2, 8});  // several chunks
+}
+
+TEST(HeadCrossEntropy, ATeacherThatSaysTheSameAddsNothing) {
+  const at::Tensor hidden = RandomDoubles({6, 4}, 1), head = RandomDoubles({11, 4}, 2);
+  const SoftTargets itself{hidden, head, 0.5, 2, 0};
+  const HeadLoss loss = HeadCrossEntropy(hidden, head, Targets(6, 11), 0.1, &itself);
+  const HeadLoss plain = HeadCrossEntropy(hidden, head, Targets(6, 11), 0.1);
+  EXPECT_NEAR(loss.soft_sum.item<double>(), 0, 1e-12);
+  EXPECT_FALSE(plain.soft_sum.defined());
+  EXPECT_EQ(loss.plain_sum.item<double>(), plain.loss_sum.item<double>());
+  EXPECT_EQ(plain.plain_sum.item<double>(), plain.loss_sum.item<double>());
+  const SoftTargets other{hidden * 2, head, 0.5, 2, 0};
+  EXPECT_GT(HeadCrossEntropy(hidden, head, Targets(6, 11), 0.1, &other).soft_sum.item<double>(),
+            0.1);
+}
+
 TEST(HeadCrossEntropy, TokenLossesAreCrossEntropyWithoutZLoss) {
   const at::Tensor hidden = RandomDoubles({6, 4}, 1), head = RandomDoubles({11, 4}, 2);
   const at::Tensor target = Targets(6, 11);

@@ -52,14 +52,27 @@ Json Row(const std::string& name, const std::string& label, double ms) {
 }
 
 TEST(Comparison, ShowsQualitySpeedRecoveryAndThePapersFigures) {
+  const Json ways = {{{"label", "GQA-2"},
+                      {"stages", {"gqa_up"}},
+                      {"parent", false},
+                      {"points",
+                       {{{"alpha", 0.0}, {"loss", 3.25}, {"above_parent", 0.5}, {"won_back", 0.0}},
+                        {{"alpha", 0.05},
+                         {"loss", nullptr},
+                         {"above_parent", 0.125},
+                         {"half_width", 0.01},
+                         {"won_back", 0.75},
+                         {"of_mean_gap", 0.8}}}}}};
   const Json comparison = {
       {"rows", {Row("parent", "MHA", 10.0), Row("gqa_up", "GQA-2", 4.0)}},
       {"bench", {{"batch", 64}, {"source", 512}, {"target", 32}, {"precision", "fp32"}}},
-      {"recovery",
-       {{"alphas", {0.0, 0.05}}, {"rows", {{{"label", "GQA-2"}, {"loss", {3.25, nullptr}}}}}}}};
+      {"recovery", {{"alphas", {0.0, 0.05}}, {"rows", Json::array()}, {"ways", ways}}}};
   const std::string text = ComparisonText(comparison);
-  for (const char* part : {"31.3", "[30.0, 32.5]", "2.50x", "batch 64, 512 source tokens",
-                           "alpha 5 %", "3.2500", "1,234,567", "GQA-8-XXL", "0.28"}) {
+  for (const char* part :
+       {"31.3", "[30.0, 32.5]", "2.50x", "batch 64, 512 source tokens", "  5 %", "3.2500",
+        "0.125 \xC2\xB1"
+        "0.010",
+        "75.0 %", "80.0 %", "1,234,567", "GQA-8-XXL", "0.28", "56.93"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }
