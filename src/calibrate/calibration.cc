@@ -61,7 +61,7 @@ class MomentsVisitor final : public LayerVisitor {
  public:
   MomentsVisitor(const T5Config& config, std::string folder, int64_t rows)
       : config_(config), folder_(std::move(folder)) {
-    for (const int64_t part : {8, 4, 2}) {
+    for (const int64_t part : {4, 2}) {
       if (rows >= part * 2) marks_.push_back(rows / part);
     }
   }
@@ -76,7 +76,7 @@ class MomentsVisitor final : public LayerVisitor {
   void See(const AttentionSeen& seen) override {
     SiteSums& site = sites_.at(seen.prefix);
     const int64_t before = site.rows;
-    site.moments.Add(seen, site.weights);
+    site.moments.Add(seen, site.weights.heads, site.weights.kv_heads);
     site.rows += seen.x_btd.size(0);
     for (const int64_t mark : marks_) {
       if (before < mark && site.rows >= mark)
@@ -98,9 +98,7 @@ class MomentsVisitor final : public LayerVisitor {
     // Beside the layer's tensors, so that a later start finds them.
     REGROUP_RETURN_IF_ERROR(WriteFileAtomically(path + ".json", DumpJson(losses)));
     REGROUP_RETURN_IF_ERROR(WriteTensorFile(path + kAsideMark, tensors));
-    std::error_code error;
-    std::filesystem::rename(path + kAsideMark, path + ".safetensors", error);
-    return error ? RunError(path, error.message()) : absl::OkStatus();
+    return PublishFile(path + kAsideMark, path + ".safetensors");
   }
 
  private:

@@ -30,7 +30,7 @@ struct CalibrationRequest {
 // calibration.json says: {"format", "model_hash", "rows", "source_tokens",
 // "target_tokens", "data", "config", "losses": [{"attention", "rows": [...], "key": [...],
 // "value": [...]}]}. losses: what merging all heads into one by the joint decomposition would lose
-// (shares, under the final statistics) when it goes by the statistics of the first 1/8, 1/4, 1/2 of
+// (shares, under the final statistics) when it goes by the statistics of the first 1/4, 1/2 of
 // the rows, and of all: where the last entries agree, the rows are enough. UserError for a folder
 // that holds anything else, RunError for a full disk; StoppedStatus after a signal.
 absl::StatusOr<Json> Calibrate(const CalibrationRequest& request);

@@ -17,8 +17,8 @@ namespace regroup {
 // one micro-batch are made in the compute type (fp32, or fp64).
 class Moments {
  public:
-  // `weights` are the parent's, in the compute type.
-  void Add(const AttentionSeen& seen, const AttentionWeights& weights);
+  // Of the parent, with its heads.
+  void Add(const AttentionSeen& seen, int64_t heads, int64_t kv_heads);
   // Of all that was added; at least one row.
   SiteStatistics Statistics() const;
 

@@ -101,8 +101,7 @@ absl::StatusOr<at::Tensor> RowStates::Read(const std::vector<int64_t>& rows,
 }
 
 absl::Status RowStates::Publish(const std::string& path) {
-  if (::fsync(file_) != 0 || std::rename(path_.c_str(), path.c_str()) != 0)
-    return WriteError(path, "cannot be written", errno);
+  REGROUP_RETURN_IF_ERROR(PublishFile(path_, path));
   path_ = path;
   return absl::OkStatus();
 }

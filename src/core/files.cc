@@ -220,6 +220,13 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
   return SyncPath(ParentFolder(target));
 }
 
+absl::Status PublishFile(const std::string& aside, const std::string& target) {
+  REGROUP_RETURN_IF_ERROR(SyncPath(aside));
+  if (std::rename(aside.c_str(), target.c_str()) != 0)
+    return WriteError(target, "cannot be written", errno);
+  return SyncPath(ParentFolder(target));
+}
+
 absl::StatusOr<std::string> FillFolderAside(
     const std::string& target, const std::function<absl::Status(const std::string&)>& fill) {
   REGROUP_ASSIGN_OR_RETURN(const std::string aside, MakeFolderAside(target));

@@ -36,6 +36,10 @@ absl::Status WriteError(const std::string& path, const std::string& what, int er
 // never a part. A link's file is replaced, not the link; a device or a pipe is written to as it is.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 
+// A file that was written aside, synced and renamed into place: after a power cut the target is the
+// old content or the new.
+absl::Status PublishFile(const std::string& aside, const std::string& target);
+
 // Makes a folder of a new name beside `target` (target + kAsideMark + ...), fills it by `fill(that
 // folder)` and syncs every file. Returns its name; it is removed again if something fails.
 inline constexpr char kAsideMark[] = ".partial";

@@ -10,6 +10,7 @@
 
 #include "core/status.h"
 #include "ops/activation.h"
+#include "ops/matmul.h"
 #include "ops/relative_bias.h"
 #include "ops/rms_norm.h"
 
@@ -148,30 +149,31 @@ at::Tensor ForwardPass::FeedForward(const at::Tensor& x_btd, bool decoder, int64
   const std::string prefix = FeedForwardPrefix(decoder, layer);
   at::Tensor h_btf;
   if (config_.gated()) {
-    h_btf =
-        GatedGelu(at::linear(x_btd, Stacked({prefix + ".wi_0.weight", prefix + ".wi_1.weight"})));
+    h_btf = GatedGelu(Linear(x_btd, Stacked({prefix + ".wi_0.weight", prefix + ".wi_1.weight"})));
   } else {
-    h_btf = at::relu(at::linear(x_btd, Weight(prefix + ".wi.weight")));
+    h_btf = at::relu(Linear(x_btd, Weight(prefix + ".wi.weight")));
   }
   h_btf = Dropped(h_btf, Site(decoder, layer, kInner));
-  return Dropped(at::linear(h_btf, Weight(prefix + ".wo.weight")),
+  return Dropped(Linear(h_btf, Weight(prefix + ".wo.weight")),
                  Site(decoder, layer, kFeedForwardOut));
 }
 
 at::Tensor ForwardPass::SelfAttention(const at::Tensor& x_btd, const Attention& how) const {
   const std::string& p = how.prefix;
   const int64_t kv_width = how.kv_heads * config_.d_kv;
-  const auto qkv = at::linear(x_btd, Stacked({p + ".q.weight", p + ".k.weight", p + ".v.weight"}))
+  const auto qkv = Linear(x_btd, Stacked({p + ".q.weight", p + ".k.weight", p + ".v.weight"}))
                        .split_with_sizes({config_.inner_width(), kv_width, kv_width}, -1);
-  return Finished(how, x_btd, x_btd, Attend(qkv[0], qkv[1], qkv[2], how));
+  const at::Tensor out_btd = Attend(qkv[0], qkv[1], qkv[2], how);
+  return Finished(how, {x_btd, x_btd, qkv[0], qkv[1], out_btd});
 }
 
 at::Tensor ForwardPass::CrossAttention(const at::Tensor& x_btd, const at::Tensor& encoded_bsd,
                                        const Attention& how) const {
   const std::string& p = how.prefix;
-  const at::Tensor q_btn = at::linear(x_btd, Weight(p + ".q.weight"));
-  const auto kv = at::linear(encoded_bsd, Stacked({p + ".k.weight", p + ".v.weight"})).chunk(2, -1);
-  return Finished(how, x_btd, encoded_bsd, Attend(q_btn, kv[0], kv[1], how));
+  const at::Tensor q_btn = Linear(x_btd, Weight(p + ".q.weight"));
+  const auto kv = Linear(encoded_bsd, Stacked({p + ".k.weight", p + ".v.weight"})).chunk(2, -1);
+  const at::Tensor out_btd = Attend(q_btn, kv[0], kv[1], how);
+  return Finished(how, {x_btd, encoded_bsd, q_btn, kv[0], out_btd});
 }
 
 at::Tensor ForwardPass::Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn,
@@ -182,17 +184,17 @@ at::Tensor ForwardPass::Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn,
       GroupedAttention(SplitHeads(q_btn, config_.num_heads), SplitHeads(k_bsn, how.kv_heads),
                        SplitHeads(v_bsn, how.kv_heads), how.terms);
   const at::Tensor out_btn = out_bhte.transpose(1, 2).flatten(2);
-  return at::linear(out_btn, Weight(how.prefix + ".o.weight"));
+  return Linear(out_btn, Weight(how.prefix + ".o.weight"));
 }
 
-at::Tensor ForwardPass::Finished(const Attention& how, const at::Tensor& x_btd,
-                                 const at::Tensor& y_bsd, const at::Tensor& out_btd) const {
+at::Tensor ForwardPass::Finished(const Attention& how, const Attended& done) const {
   if (observer_ != nullptr) {
     const at::Tensor& queries = how.decoder ? batch_.target_mask_bt : batch_.source_mask_bs;
-    const at::Tensor& keys = y_bsd.is_same(x_btd) ? queries : batch_.source_mask_bs;
-    observer_->Attended({how.prefix, x_btd, y_bsd, queries, keys, how.terms, out_btd});
+    const at::Tensor& keys = done.y_bsd.is_same(done.x_btd) ? queries : batch_.source_mask_bs;
+    observer_->Attended({how.prefix, done.x_btd, done.y_bsd, done.q_btn, done.k_bsn, queries, keys,
+                         how.terms, done.out_btd});
   }
-  return Dropped(out_btd, how.site + 1);
+  return Dropped(done.out_btd, how.site + 1);
 }
 
 AttentionTerms ForwardPass::SelfTerms(bool decoder, int64_t layer, int64_t length,

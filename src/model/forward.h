@@ -59,9 +59,11 @@ class ForwardPass {
                             const Attention& how) const;
   at::Tensor Attend(const at::Tensor& q_btn, const at::Tensor& k_bsn, const at::Tensor& v_bsn,
                     Attention how) const;
-  // Shows `out_btd` to the observer and drops some of it.
-  at::Tensor Finished(const Attention& how, const at::Tensor& x_btd, const at::Tensor& y_bsd,
-                      const at::Tensor& out_btd) const;
+  struct Attended {
+    at::Tensor x_btd, y_bsd, q_btn, k_bsn, out_btd;
+  };
+  // Shows what was done to the observer and drops some of the output.
+  at::Tensor Finished(const Attention& how, const Attended& done) const;
 
   // Terms of the layer's self-attention: the relative bias [1, h, t, t] (causal in the decoder) and
   // `key_mask`. `before` are the previous layer's, which are used again where the table is shared.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status.h"
 #include "model/forward.h"
+#include "ops/matmul.h"
 
 namespace regroup {
 namespace {
@@ -77,7 +78,7 @@ at::Tensor T5Model::DecodeLogits(const at::Tensor& encoded_bsd, const BatchTenso
                                  const DropoutOptions& dropout) const {
   const ForwardPass pass(config_, weights_, compute_, batch, dropout, observer_);
   const at::ScalarType type = compute_ == at::kDouble ? at::kDouble : at::kFloat;  // as in the loss
-  return at::linear(pass.DecodeHidden(encoded_bsd).to(type), pass.HeadWeight().to(type));
+  return Linear(pass.DecodeHidden(encoded_bsd).to(type), pass.HeadWeight().to(type));
 }
 
 LossOutput TokenLoss(const BatchTensors& batch, const at::Tensor& hidden_btd,

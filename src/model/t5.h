@@ -54,6 +54,7 @@ struct AttentionSeen {
   std::string prefix;                     // of its weights (model/state_dict.h)
   at::Tensor x_btd;                       // what queries are made from, after the norm
   at::Tensor y_bsd;                       // what keys and values are made from
+  at::Tensor q_btn, k_bsn;                // queries [b, t, h*e] and keys [b, s, g*e]
   at::Tensor query_mask_bt, key_mask_bs;  // bool, true = real token
   AttentionTerms terms;
   at::Tensor out_btd;  // after the output projection, before dropout

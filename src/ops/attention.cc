@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/status.h"
+#include "ops/matmul.h"
 
 namespace regroup {
 namespace {
@@ -53,7 +54,7 @@ class AttentionFunction final : public torch::autograd::Function<AttentionFuncti
     const Sizes n(q_bhte, k_bgse);
     const at::Tensor drop_bhs = dropout_bhs.value_or(at::Tensor());
     const at::Tensor q = FlatQueries(q_bhte, n), k = Flat(k_bgse), v = Flat(v_bgse);
-    at::Tensor p = at::bmm(q, k.transpose(1, 2));
+    at::Tensor p = MatMul(q, k.transpose(1, 2));
     at::Tensor p_bhts = p.view({n.b, n.h, n.t, n.s});
     if (bias_1hts) p_bhts.add_(*bias_1hts);
     if (mask_b1s) p_bhts.add_(mask_b1s->unsqueeze(1));
@@ -61,7 +62,7 @@ class AttentionFunction final : public torch::autograd::Function<AttentionFuncti
     const at::Tensor dropped = Dropped(p, drop_bhs, n);
     ctx->saved_data["bias"] = bias_1hts && bias_1hts->requires_grad();
     ctx->save_for_backward({q, k, v, p, drop_bhs});
-    return at::bmm(dropped, v).view({n.b, n.h, n.t, n.e});
+    return MatMul(dropped, v).view({n.b, n.h, n.t, n.e});
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -71,16 +72,16 @@ class AttentionFunction final : public torch::autograd::Function<AttentionFuncti
     const int64_t b = dout_bhte.size(0), h = dout_bhte.size(1), g = k.size(0) / b;
     const Sizes n(dout_bhte, k.view({b, g, k.size(1), k.size(2)}));
     const at::Tensor dout = FlatQueries(dout_bhte, n);
-    const at::Tensor dv = at::bmm(Dropped(p, saved[4], n).transpose(1, 2), dout);
-    at::Tensor ds = at::bmm(dout, v.transpose(1, 2));
+    const at::Tensor dv = MatMul(Dropped(p, saved[4], n).transpose(1, 2), dout);
+    at::Tensor ds = MatMul(dout, v.transpose(1, 2));
     if (saved[4].defined()) ds.view({b, h, n.t, n.s}).mul_(saved[4].unsqueeze(2));
     at::_softmax_backward_data_out(ds, ds, p, -1, p.scalar_type());
     at::Tensor dbias;
     if (ctx->saved_data["bias"].toBool()) {
       dbias = ds.view({b, h, n.t, n.s}).sum(0, /*keepdim=*/true);
     }
-    const at::Tensor dq = at::bmm(ds, k).view({b, h, n.t, n.e});
-    const at::Tensor dk = at::bmm(ds.transpose(1, 2), q);
+    const at::Tensor dq = MatMul(ds, k).view({b, h, n.t, n.e});
+    const at::Tensor dk = MatMul(ds.transpose(1, 2), q);
     const std::vector<int64_t> kv_shape = {b, g, n.s, n.e};
     return {dq, dk.view(kv_shape), dv.view(kv_shape), dbias, at::Tensor(), at::Tensor()};
   }

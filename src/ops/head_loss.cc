@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/matmul.h"
+
 namespace regroup {
 namespace {
 
@@ -33,7 +35,7 @@ struct SoftPart {
 at::Tensor TeacherProbabilities(const SoftTargets& teacher, int64_t begin, int64_t size,
                                 at::ScalarType type) {
   const at::Tensor hidden = teacher.hidden_nd.narrow(0, begin, size).to(type);
-  const at::Tensor logits = at::mm(hidden, teacher.head_vd.t()).div_(teacher.temperature);
+  const at::Tensor logits = MatMul(hidden, teacher.head_vd.t()).div_(teacher.temperature);
   if (teacher.top_k <= 0 || teacher.top_k >= logits.size(1)) return at::softmax(logits, 1);
   const auto [values, index] = logits.topk(teacher.top_k, 1);
   return at::zeros_like(logits).scatter_(1, index, at::softmax(values, 1));
@@ -49,7 +51,7 @@ SoftPart SoftLoss(const at::Tensor& logits, const at::Tensor& probabilities, dou
 // `begin`: of these tokens among the teacher's.
 Chunk ChunkLoss(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& target,
                 double z_loss, bool with_gradient, const SoftTargets* teacher, int64_t begin) {
-  at::Tensor logits = at::mm(hidden, head.t());
+  at::Tensor logits = MatMul(hidden, head.t());
   SoftPart soft;
   if (teacher != nullptr)
     soft = SoftLoss(logits,
@@ -97,8 +99,8 @@ class HeadLossFunction final : public torch::autograd::Function<HeadLossFunction
       if (teacher != nullptr) Accumulate(soft_sum, chunk.soft_sum);
       if (!with_gradient) continue;
       at::Tensor part = dhidden.narrow(0, begin, size);
-      at::mm_out(part, chunk.dlogits, head);
-      Accumulate(dhead, at::mm(chunk.dlogits.t(), hidden));
+      MatMulInto(part, chunk.dlogits, head);
+      Accumulate(dhead, MatMul(chunk.dlogits.t(), hidden));
     }
     const at::Tensor token_loss = at::cat(token_losses);
     if (with_gradient) ctx->save_for_backward({dhidden, dhead});
