@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -34,13 +35,19 @@ AttentionWeights As(AttentionWeights weights, at::ScalarType type) {
 class OptionsVisitor final : public LayerVisitor {
  public:
   OptionsVisitor(const BudgetRequest& request, const MergeMethod& method)
-      : request_(request), method_(method) {}
+      : request_(request), method_(method) {
+    const std::vector<std::string> sites = SitesOf(request.convert);
+    for (const AttentionPlace& place : AttentionPlaces(request.parent->config.kv_heads)) {
+      if (std::ranges::find(sites, place.site) != sites.end()) asked_.insert(place.prefix);
+    }
+  }
 
   void BeginLayer(bool decoder, int64_t layer, const StateDict& weights) override {
     candidates_.clear();
     const T5Config& config = request_.parent->config;
     const Statistics& statistics = request_.calibration->statistics;
     for (const auto& [prefix, kv_heads] : AttentionsOf(decoder, layer, config.kv_heads)) {
+      if (!asked_.contains(prefix)) continue;
       const AttentionWeights parent = WeightsOf(config, weights, prefix, kv_heads);
       const auto found = statistics.find(prefix);
       for (int64_t groups = 1; groups < kv_heads; ++groups) {
@@ -73,6 +80,7 @@ class OptionsVisitor final : public LayerVisitor {
  private:
   const BudgetRequest& request_;
   const MergeMethod& method_;
+  std::set<std::string> asked_;  // prefixes of the attentions of the sites
   std::map<std::string, std::vector<Candidate>> candidates_;
 };
 
@@ -148,7 +156,9 @@ absl::StatusOr<BudgetChoice> ChooseKvHeads(const BudgetRequest& request) {
                                                "needs more; give kv_heads"));
   ConvertConfig all = request.convert;  // the sites are checked by asking for one head everywhere
   all.kv_heads = 1;
-  REGROUP_RETURN_IF_ERROR(TargetKvHeads(request.parent->config, all).status());
+  REGROUP_ASSIGN_OR_RETURN(const KvHeads least, TargetKvHeads(request.parent->config, all));
+  REGROUP_RETURN_IF_ERROR(
+      CheckStatistics(request.parent->config, least, request.calibration->statistics));
   BudgetChoice choice;
   choice.budget = *request.convert.kv_budget;
   choice.source_tokens = TokensPerRow(*request.calibration, "source_tokens");
@@ -165,13 +175,13 @@ absl::StatusOr<BudgetChoice> ChooseKvHeads(const BudgetRequest& request) {
   const auto room = static_cast<int64_t>(choice.budget * static_cast<double>(bytes) * (1 + 1e-4));
   const auto picks = PickWithin(choice.attentions, room);
   if (!picks.has_value()) {
-    const auto least = Uniform(choice.attentions, 1);
+    const auto fewest = Uniform(choice.attentions, 1);
     return UserError(
         "kv_budget",
         absl::StrFormat("found %g %%, but one K/V head in every attention takes %.3g %% "
                         "of the bytes; expected at least that",
                         100 * choice.budget,
-                        100 * Chosen(request, choice.attentions, *least).share));
+                        100 * Chosen(request, choice.attentions, *fewest).share));
   }
   choice.chosen = Chosen(request, choice.attentions, *picks);
   for (const HeadOption& option : choice.attentions.front().options) {

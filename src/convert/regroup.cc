@@ -118,28 +118,6 @@ absl::Status CheckMethod(const std::string& method, const Statistics* statistics
                                           "folder (calibration), or take svd"));
 }
 
-absl::Status CheckStatistics(const T5Config& config, const KvHeads& target,
-                             const Statistics& statistics) {
-  for (const Attention& attention : Attentions(config.kv_heads, target)) {
-    if (attention.from == attention.to) continue;
-    const auto found = statistics.find(attention.prefix);
-    if (found == statistics.end()) {
-      return UserError(attention.prefix,
-                       "the calibration did not measure this attention; calibrate again with its "
-                       "site among the sites");
-    }
-    const SiteStatistics& site = found->second;
-    const int64_t d = config.d_model, h = config.num_heads, e = config.d_kv;
-    if (site.key_covariance_dd.sizes() != at::IntArrayRef({d, d}) ||
-        site.value_moment_dd.sizes() != at::IntArrayRef({d, d}) ||
-        site.query_moment_hee.sizes() != at::IntArrayRef({h, e, e})) {
-      return UserError(attention.prefix,
-                       "the calibration is of a model of another shape; calibrate this model");
-    }
-  }
-  return absl::OkStatus();
-}
-
 // Checks on the finished conversion; what was checked goes into the report.
 absl::Status CheckResult(const StateDict& before, Conversion& result) {
   for (const ConvertedTensor& tensor : result.report.tensors) {
@@ -164,6 +142,28 @@ std::string ShapeOf(const std::vector<int64_t>& shape) {
 }
 
 }  // namespace
+
+absl::Status CheckStatistics(const T5Config& config, const KvHeads& target,
+                             const Statistics& statistics) {
+  for (const Attention& attention : Attentions(config.kv_heads, target)) {
+    if (attention.from == attention.to) continue;
+    const auto found = statistics.find(attention.prefix);
+    if (found == statistics.end()) {
+      return UserError(attention.prefix,
+                       "the calibration did not measure this attention; calibrate again with its "
+                       "site among the sites");
+    }
+    const SiteStatistics& site = found->second;
+    const int64_t d = config.d_model, h = config.num_heads, e = config.d_kv;
+    if (site.key_covariance_dd.sizes() != at::IntArrayRef({d, d}) ||
+        site.value_moment_dd.sizes() != at::IntArrayRef({d, d}) ||
+        site.query_moment_hee.sizes() != at::IntArrayRef({h, e, e})) {
+      return UserError(attention.prefix,
+                       "the calibration is of a model of another shape; calibrate this model");
+    }
+  }
+  return absl::OkStatus();
+}
 
 at::Tensor ExpandHeads(const at::Tensor& kv_ged, int64_t groups, int64_t heads) {
   REGROUP_CHECK(groups >= 1 && heads % groups == 0 && kv_ged.size(0) % groups == 0,

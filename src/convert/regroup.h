@@ -51,6 +51,9 @@ struct Conversion {
 absl::StatusOr<Conversion> Regroup(const T5Config& config, const StateDict& weights,
                                    const ConvertConfig& how,
                                    const Statistics* statistics = nullptr);
+// UserError unless `statistics` hold what fits each attention whose heads `target` changes.
+absl::Status CheckStatistics(const T5Config& config, const KvHeads& target,
+                             const Statistics& statistics);
 // Views of one attention's weights.
 AttentionWeights WeightsOf(const T5Config& config, const StateDict& weights,
                            const std::string& prefix, int64_t kv_heads);

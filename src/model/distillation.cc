@@ -14,9 +14,14 @@
 namespace regroup {
 namespace {
 
-StateDict Converted(const StateDict& weights, at::Device device, at::ScalarType type) {
+// The head stays as precise as a student's master is.
+StateDict Converted(const T5Config& config, const StateDict& weights, at::Device device,
+                    at::ScalarType type) {
   StateDict converted;
-  for (const auto& [name, tensor] : weights) converted[name] = tensor.detach().to(device, type);
+  for (const auto& [name, tensor] : weights) {
+    const bool is_head = name == HeadName(config) && type != at::kDouble;
+    converted[name] = tensor.detach().to(device, is_head ? at::kFloat : type);
+  }
   return converted;
 }
 
@@ -39,18 +44,25 @@ bool SameFrozenEncoder(const T5Model& student, const T5Config& teacher,
   return true;
 }
 
+struct AttentionOutput {
+  at::Tensor out_btd, query_mask_bt;
+};
+using AttentionOutputsByName = std::map<std::string, AttentionOutput>;
+
 class AttentionOutputs final : public BlockObserver {
  public:
-  void Attended(const AttentionSeen& seen) override { seen_[seen.prefix] = seen; }
-  const std::map<std::string, AttentionSeen>& seen() const { return seen_; }
+  void Attended(const AttentionSeen& seen) override {
+    outputs_[seen.prefix] = {seen.out_btd, seen.query_mask_bt};
+  }
+  const AttentionOutputsByName& outputs() const { return outputs_; }
 
  private:
-  std::map<std::string, AttentionSeen> seen_;
+  AttentionOutputsByName outputs_;
 };
 
 // |out - teacher's|^2 / |teacher's|^2, a mean over the real query tokens of each row, times the
 // row's target tokens, summed over rows: a row counts the same in any batch.
-at::Tensor RelativeErrors(const AttentionSeen& seen, const at::Tensor& teacher_btd,
+at::Tensor RelativeErrors(const AttentionOutput& seen, const at::Tensor& teacher_btd,
                           const at::Tensor& target_mask_bt) {
   const at::ScalarType type = seen.out_btd.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor wanted = teacher_btd.to(type);
@@ -62,9 +74,8 @@ at::Tensor RelativeErrors(const AttentionSeen& seen, const at::Tensor& teacher_b
 }
 
 // The mean over the attentions that both have.
-at::Tensor AttentionLoss(const std::map<std::string, AttentionSeen>& student,
-                         const std::map<std::string, AttentionSeen>& teacher,
-                         const BatchTensors& batch) {
+at::Tensor AttentionLoss(const AttentionOutputsByName& student,
+                         const AttentionOutputsByName& teacher, const BatchTensors& batch) {
   at::Tensor sum;
   int64_t attentions = 0;
   for (const auto& [prefix, seen] : student) {
@@ -81,7 +92,7 @@ at::Tensor AttentionLoss(const std::map<std::string, AttentionSeen>& student,
 
 struct Distiller::Answers {
   at::Tensor hidden_nd;
-  std::map<std::string, AttentionSeen> attentions;
+  AttentionOutputsByName attentions;
 };
 
 Distiller::Distiller(const T5Model* student, const T5Config& teacher,
@@ -89,7 +100,7 @@ Distiller::Distiller(const T5Model* student, const T5Config& teacher,
     : student_(student),
       config_(config),
       teacher_(teacher,
-               Converted(teacher_weights, student->weights().begin()->second.device(),
+               Converted(teacher, teacher_weights, student->weights().begin()->second.device(),
                          student->compute()),
                student->compute()),
       shares_encoder_(SameFrozenEncoder(*student, teacher, teacher_weights)) {
@@ -104,7 +115,7 @@ Distiller::Answers Distiller::Ask(const BatchTensors& batch, const at::Tensor& e
   const ForwardPass pass(teacher_.config(), teacher_.weights(), teacher_.compute(), batch, {},
                          config_.attention > 0 ? &outputs : nullptr);
   const at::Tensor encoded = encoded_bsd.defined() ? encoded_bsd : pass.Encode();
-  return {pass.DecodeHidden(encoded).flatten(0, 1), outputs.seen()};
+  return {pass.DecodeHidden(encoded).flatten(0, 1), outputs.outputs()};
 }
 
 LossOutput Distiller::Loss(const BatchTensors& batch, double z_loss,
@@ -114,12 +125,14 @@ LossOutput Distiller::Loss(const BatchTensors& batch, double z_loss,
                          dropout, config_.attention > 0 ? &outputs : nullptr);
   const at::Tensor encoded = pass.Encode();
   const bool once = shares_encoder_ && dropout.rate == 0;
-  const Answers teacher = Ask(batch, once ? encoded : at::Tensor());
+  Answers teacher = Ask(batch, once ? encoded : at::Tensor());
+  // The attentions of an encoder that runs once are the teacher's too: they count, without error.
+  if (once) teacher.attentions.insert(outputs.outputs().begin(), outputs.outputs().end());
   const SoftTargets soft{teacher.hidden_nd, teacher_.weights().at(HeadName(teacher_.config())),
                          config_.weight, config_.temperature, config_.top_k};
   LossOutput out = TokenLoss(batch, pass.DecodeHidden(encoded), pass.HeadWeight(), z_loss, &soft);
   if (config_.attention == 0) return out;
-  const at::Tensor error = AttentionLoss(outputs.seen(), teacher.attentions, batch);
+  const at::Tensor error = AttentionLoss(outputs.outputs(), teacher.attentions, batch);
   out.loss_sum = out.loss_sum + error * config_.attention;
   out.teacher_sums["attention_loss"] = error.detach();
   return out;

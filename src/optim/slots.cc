@@ -21,6 +21,7 @@ void SlotOptimizer::Step(StateDict& weights, const StateDict& gradients, double 
     at::Tensor& p = weight->second;
     REGROUP_CHECK(p.scalar_type() == at::kFloat, "master weights are fp32: " + name);
     Slots& slots = slots_[name];
+    for (auto& [slot, value] : slots.values) value = value.to(p.device());  // after a Restore
     Update(name, p, gradient, rate, slots);
     ++slots.steps;
   }

@@ -65,11 +65,11 @@ Json MeasuredJson(const ConvertOutcome& outcome) {
 }
 
 Json Provenance(const HfModel& source, const std::string& source_hash,
-                const ConvertFolderOptions& options, const ConvertOutcome& outcome) {
+                const ConvertFolderOptions& options, const ConvertConfig& how,
+                const ConvertOutcome& outcome) {
   Json json = source.provenance.is_object() ? source.provenance : Json::object();
-  Json entry = {{"source", options.from},
-                {"source_hash", source_hash},
-                {"config", ConfigToJson(options.convert)}};
+  Json entry = {
+      {"source", options.from}, {"source_hash", source_hash}, {"config", ConfigToJson(how)}};
   entry["config"]["seed"] = options.convert.seed;
   entry["parameters_before"] = outcome.report.parameters_before;
   entry["parameters_after"] = outcome.report.parameters_after;
@@ -183,7 +183,7 @@ absl::StatusOr<ConvertOutcome> ConvertFolder(const ConvertFolderOptions& options
   save.weights = &result.weights;
   save.tokenizer = tokenizer.get();
   save.generation_config = source.generation_config;
-  save.provenance = Provenance(source, source_hash, options, outcome);
+  save.provenance = Provenance(source, source_hash, options, how, outcome);
   save.source_folder = options.from;
   REGROUP_RETURN_IF_ERROR(SaveHfFolder(options.to, save, options.overwrite));
   return outcome;

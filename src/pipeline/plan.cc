@@ -281,25 +281,32 @@ class Planner {
     row.disk_bytes = 2 * config->num_decoder_layers * moments;
   }
 
-  // What a budget will choose is known when its stage runs: until then as many heads everywhere.
-  int64_t WithinBudget(const T5Config& config, double budget, const std::string& name) {
-    int64_t heads = 1;
-    for (int64_t g = 1; g <= config.num_heads; ++g) {
-      const double share = static_cast<double>(g) / static_cast<double>(config.num_heads);
-      if (config.num_heads % g == 0 && share <= budget * (1 + 1e-4)) heads = g;
+  // What a budget will choose is known when its stage runs: until then as many heads of each
+  // attention as the share leaves.
+  Json WithinBudget(const T5Config& config, const ConvertConfig& how, const std::string& name) {
+    const double budget = *how.kv_budget * (1 + 1e-4);
+    KvHeads heads = config.kv_heads;
+    for (const std::string& site : SitesOf(how)) {
+      for (int64_t& own : heads.Of(site)) {
+        const int64_t all = own;
+        own = 0;
+        for (int64_t g = 1; g <= all; ++g) {
+          if (all % g == 0 && static_cast<double>(g) <= budget * static_cast<double>(all)) own = g;
+        }
+        own = std::max<int64_t>(own, 1);
+      }
     }
     plan_.notes.push_back(absl::StrCat(name,
                                        ": kv_budget chooses the K/V heads of each layer when "
-                                       "it runs; reckoned with ",
-                                       heads, " everywhere"));
-    return heads;
+                                       "it runs; reckoned with the same share everywhere"));
+    return KvHeadsJson(heads, SitesOf(how));
   }
 
   void Plan(const ConvertStage& stage, StagePlan& row) {
     std::optional<T5Config> config = Source(stage.from);
     if (!config.has_value()) return;
     ConvertConfig how = stage.convert;
-    if (how.kv_budget.has_value()) how.kv_heads = WithinBudget(*config, *how.kv_budget, row.name);
+    if (how.kv_budget.has_value()) how.kv_heads = WithinBudget(*config, how, row.name);
     const auto heads = TargetKvHeads(*config, how);
     if (!Good("kv_heads", heads)) return;
     const int64_t before = CountParameters(*config);
@@ -326,19 +333,19 @@ class Planner {
                                                    now.data.mean_span_length);
     Training(*config, now.batch, resolved->optimizer, Precision(stage.precision), lengths.source,
              lengths.target, stage.save.keep_last, row);
-    if (stage.distillation.has_value()) AddTeacher(*stage.distillation, lengths, now.batch, row);
+    if (stage.distillation.has_value()) AddTeacher(stage, lengths, now.batch, row);
     CompareAlpha(stage.alpha, *resolved, row);
   }
 
   // A forward pass more, and the teacher's weights.
-  void AddTeacher(const DistillationConfig& how, const SpanLengths& lengths,
-                  const BatchConfig& batch, StagePlan& row) {
-    const std::optional<T5Config> teacher = Source(how.teacher);
+  void AddTeacher(const UptrainStage& stage, const SpanLengths& lengths, const BatchConfig& batch,
+                  StagePlan& row) {
+    const std::optional<T5Config> teacher = Source(stage.distillation->teacher);
     if (!teacher.has_value()) return;
     const double flops =
         TrainStepFlops(*teacher, batch.examples, lengths.source, lengths.target) / 3;
     row.seconds += static_cast<double>(row.steps) * flops /
-                   (device_.Flops(recipe_.head.precision) * device_.share *
+                   (device_.Flops(Precision(stage.precision)) * device_.share *
                     static_cast<double>(device_.count));
     row.peak_memory_bytes += 4 * CountParameters(*teacher);
   }

@@ -152,8 +152,8 @@ class Comparison {
     const Stage& uptrain = *recipe_.Find(name);
     const Stage* source = recipe_.Find(uptrain.As<UptrainStage>().from);
     return MakeRecoveryCurve(
-        name, label, StageConfigToJson(uptrain.config, false), source == nullptr ? "" : source->kind,
-        source == nullptr ? Json() : StageConfigToJson(source->config, false), recovery);
+        name, label, StageConfigToJson(uptrain.config, true), source == nullptr ? "" : source->kind,
+        source == nullptr ? Json() : StageConfigToJson(source->config, true), recovery);
   }
 
   static Json LossAt(const Json& recovery, double alpha) {

@@ -232,6 +232,10 @@ class Checker {
           stage.convert.kv_budget.has_value()
               ? "stands beside kv_budget; keep one"
               : "is missing; expected G, or {site: G or [G per layer]}, or a kv_budget");
+    if (stage.convert.kv_budget.has_value() && stage.convert.method == "random")
+      Add("kv_budget",
+          "chooses heads by what merging costs, and method random draws them; give "
+          "kv_heads");
     if (SitesOf(stage.convert).empty()) Add("sites", "is empty: nothing would be converted");
   }
 
@@ -278,13 +282,16 @@ class Checker {
   void CheckLearnedMerge(const UptrainStage& stage) {
     const Stage* source = recipe_.Find(stage.from);
     if (stage.learned_merge.empty() || source == nullptr) return;
-    if (source->kind != "convert") return;
-    const auto& convert = source->As<ConvertStage>();
-    if (convert.convert.method == "mean" && convert.from == stage.learned_merge) return;
+    if (source->kind == "convert") {
+      const auto& convert = source->As<ConvertStage>();
+      const bool only_mean =
+          convert.convert.method == "mean" && convert.refine.local_distillation.steps == 0;
+      if (only_mean && convert.from == stage.learned_merge) return;
+    }
     Add("learned_merge",
-        absl::StrCat("found \"", stage.learned_merge, "\", but ", stage.from, " merges ",
-                     convert.from, " by method ", convert.convert.method,
-                     "; expected a conversion by the mean of that model"));
+        absl::StrCat("found \"", stage.learned_merge, "\", but ", stage.from,
+                     " is not its heads' mean; expected a conversion of ", stage.learned_merge,
+                     " by method: mean, without local_distillation, under `from`"));
   }
 
   void Check(const FinetuneStage& stage) {

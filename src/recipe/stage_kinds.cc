@@ -92,8 +92,9 @@ bool ReadStage(Node& node, const std::string& section, Stage& stage, Problems& p
   }
   std::visit([&](auto& config) { ReadConfig(body, path, config, problems); }, stage.config);
   for (const std::string& name : References(stage.config)) {
-    if (!name.empty() && !IsFolderReference(name))
-      stage.needs.push_back(ParseStageReference(name).stage);
+    if (name.empty() || IsFolderReference(name)) continue;
+    const std::string need = ParseStageReference(name).stage;
+    if (std::ranges::find(stage.needs, need) == stage.needs.end()) stage.needs.push_back(need);
   }
   return true;
 }

@@ -36,7 +36,8 @@ double Mean(const std::vector<double>& values) {
 const RecoveryCurve* ParentOf(const std::vector<RecoveryCurve>& curves,
                               const RecoveryCurve& curve) {
   const auto found = std::ranges::find_if(curves, [&](const RecoveryCurve& one) {
-    return one.parent && one.batches == curve.batches && one.teaching == curve.teaching;
+    return one.parent && one.from == curve.root && one.batches == curve.batches &&
+           one.teaching == curve.teaching;
   });
   return found == curves.end() ? nullptr : &*found;
 }
@@ -79,9 +80,13 @@ RecoveryCurve MakeRecoveryCurve(const std::string& stage, const std::string& lab
   curve.label = label.empty() ? stage : label;
   curve.from = TextOf(config, "from");
   curve.parent = curve.label == "MHA" && source_kind != "convert";
-  if (source_kind == "convert") curve.method = TextOf(source_config, "method");
-  curve.batches =
-      absl::StrCat(Text(config, "data_seed"), Text(config, "data"), Text(config, "batch"));
+  curve.root = curve.from;
+  if (source_kind == "convert") {
+    curve.root = TextOf(source_config, "from");
+    curve.method = TextOf(source_config, "method");
+  }
+  curve.batches = absl::StrCat(Text(config, "data_seed"), Text(config, "data"),
+                               Text(FieldOf(config, "batch"), "examples"));
   Json teaching = FieldOf(config, "distillation");
   if (teaching.is_object()) {
     teaching.erase("teacher");
@@ -116,7 +121,8 @@ std::vector<RecoveryWay> RecoveryWays(const std::vector<RecoveryCurve>& curves) 
     ++sources[group.front().from];
   }
   std::vector<RecoveryWay> ways;
-  std::map<std::string, double> mean_gap;  // by label
+  std::map<std::string, double> mean_gap;  // by root and label
+  const auto gap_key = [](const RecoveryCurve& curve) { return curve.root + "\n" + curve.label; };
   for (const auto& group : groups) {
     const RecoveryCurve& first = group.front();
     RecoveryWay way{first.label, {}, first.parent, {}};
@@ -124,11 +130,13 @@ std::vector<RecoveryWay> RecoveryWays(const std::vector<RecoveryCurve>& curves) 
       absl::StrAppend(&way.label, " ", sources[first.from] > 1 ? first.stage : first.from);
     for (const RecoveryCurve& curve : group) way.stages.push_back(curve.stage);
     for (const RecoveryPoint& at : first.points) way.points.push_back(PointOf(curves, group, at));
-    if (first.method == "mean" && first.teaching.empty()) mean_gap[first.label] = AboveAtStart(way);
+    const double gap = AboveAtStart(way);
+    if (first.method == "mean" && first.teaching.empty() && !std::isnan(gap))
+      mean_gap.emplace(gap_key(first), gap);
     ways.push_back(std::move(way));
   }
   for (size_t i = 0; i < ways.size(); ++i) {
-    const auto gap = mean_gap.find(groups[i].front().label);
+    const auto gap = mean_gap.find(gap_key(groups[i].front()));
     for (WayPoint& point : ways[i].points) {
       point.won_back = WonBack(point.above, AboveAtStart(ways[i]));
       point.of_mean_gap = WonBack(point.above, gap == mean_gap.end() ? kUnknown : gap->second);

@@ -22,6 +22,7 @@ struct RecoveryCurve {
   std::string stage, label;  // "MHA", "GQA-2", "MQA", else the stage
   bool parent = false;       // nothing was merged: the parent, trained as long
   std::string from;          // stage or folder that was trained on
+  std::string root;          // whose heads were merged; `from` itself where none were
   std::string method;        // by which its heads were merged; "" where not known
   std::string batches;       // equal for uptrainings that saw the same batches
   std::string teaching;      // equal for those that learned from a teacher alike; "" for none

@@ -31,10 +31,12 @@ std::vector<const StageRecord*> OfKind(const RunRecord& run, const std::string& 
 std::string Conversions(const std::vector<const StageRecord*>& stages) {
   std::vector<std::string> texts;
   for (const StageRecord* stage : stages) {
-    const Json& heads = FieldOf(stage->config, "kv_heads");
+    const Json& asked = FieldOf(stage->config, "kv_heads");
+    const Json& chosen = FieldOf(FieldOf(stage->result, "budget"), "chosen");
+    const Json& heads = asked.is_null() ? FieldOf(chosen, "kv_heads") : asked;
     texts.push_back(absl::StrCat(stage->name, " (",
                                  heads.is_null()     ? "?"
-                                 : heads.is_string() ? TextOf(stage->config, "kv_heads")
+                                 : heads.is_string() ? heads.get<std::string>()
                                                      : DumpJson(heads),
                                  " K/V heads, ", TextOf(stage->config, "method"), ")"));
   }

@@ -130,9 +130,14 @@ void ReadStage(RunRecord& run, StageRecord& stage) {
   if (!record.ok()) return;
   if (std::string kind = TextOf(*record, "kind"); !kind.empty()) stage.kind = std::move(kind);
   if (const Json& config = FieldOf(*record, "config"); config.is_object()) {
-    const Json from = FieldOf(stage.config, "from");  // the record leaves out where folders lie
+    const Json asked = stage.config;  // by the recipe: the record leaves out where folders lie
     stage.config = config;
-    if (!from.is_null()) stage.config["from"] = from;
+    for (const char* key : {"from", "learned_merge"}) {
+      if (const Json& name = FieldOf(asked, key); !name.is_null()) stage.config[key] = name;
+    }
+    const Json& teacher = FieldOf(FieldOf(asked, "distillation"), "teacher");
+    if (!teacher.is_null() && FieldOf(config, "distillation").is_object())
+      stage.config["distillation"]["teacher"] = teacher;
   }
   stage.inputs = FieldOf(*record, "inputs");
   stage.result = FieldOf(*record, "result");

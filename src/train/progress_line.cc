@@ -25,6 +25,10 @@ std::string TeacherText(const StepReport& report) {
   return text;
 }
 
+std::string MfuText(double mfu) {
+  return mfu > 0 ? absl::StrFormat("  MFU %.0f %%", 100 * mfu) : "";
+}
+
 double WaitPercent(const StepReport& report) {
   return 100 * report.data_wait_seconds / std::max(report.seconds, 1e-9);
 }
@@ -42,10 +46,10 @@ std::string ProgressLine(const StepView& view) {
 
 std::string LogLine(const StepView& view) {
   return absl::StrFormat(
-      "%s  step %d/%d  loss %.4f%s  %s tokens/s  MFU %.0f %%  lr %.3g  %s  data wait %.0f %%  ETA "
+      "%s  step %d/%d  loss %.4f%s  %s tokens/s%s  lr %.3g  %s  data wait %.0f %%  ETA "
       "%s",
       view.stage, view.step, view.steps, view.report.loss, TeacherText(view.report),
-      Rate(view.report), 100 * view.mfu, view.report.learning_rate,
+      Rate(view.report), MfuText(view.mfu), view.report.learning_rate,
       FormatBytes(static_cast<double>(view.memory_bytes)), WaitPercent(view.report),
       FormatDuration(view.eta_seconds));
 }

@@ -121,14 +121,15 @@ def a_budget_is_shared_out():
     code, out, err = run(*base, "--to", path("b1"), "--kv-budget", "50%", "--method", "covariance_svd", "--refit")
     expect(code == 0 and "chosen" in out and "uniform" in out and "refined" in out, out + err)
     for words, arguments in ((["one K/V head", "25 %"], ["--kv-budget", "20%"]), (["either"], ["--kv-budget", "50%", "--kv-heads", "1"]),
-                             (["--kv-heads", "is missing"], []), (["random", "kv_heads"], ["--kv-budget", "50%", "--method", "random"])):
+                             (["--kv-heads", "is missing"], []),
+                             (["encoder.block.0", "did not measure"], ["--kv-budget", "50%", "--sites", "encoder_self", "--method", "covariance_svd"]), (["random", "kv_heads"], ["--kv-budget", "50%", "--method", "random"])):
         code, out, err = run(*base, "--to", path("no"), *arguments)
         expect(code == 2 and all(word in err for word in words) and not os.path.exists(path("no")), (code, out, err))
 
 
 def what_does_not_fit_is_refused():
     changes = (("teacher: parent, weight", "teacher: nobody, weight", ['"nobody"']),
-               ("learned_merge: parent", "learned_merge: mean", ["learned_merge", "expected a conversion by the mean"]),
+               ("learned_merge: parent", "learned_merge: mean", ["learned_merge", "expected a conversion of mean by method: mean"]),
                ("kv_budget: 50%, ", "", ["kv_heads", "is missing"]),
                ("kv_budget: 50%, ", "kv_budget: 50%, kv_heads: 1, ", ["keep one"]),
                ("calibration: seen", "sites: [cross]", ["calibration", "is missing"]),

@@ -118,6 +118,8 @@ TEST(Distiller, OneEncoderServesBothWhereItIsFrozenAndTheTeachers) {
   const LossOutput one = shared.Loss(batch, 0, {}), two = apart.Loss(batch, 0, {});
   EXPECT_NEAR(one.teacher_sums.at("distillation_loss").item<double>(),
               two.teacher_sums.at("distillation_loss").item<double>(), 1e-9);
+  EXPECT_NEAR(one.teacher_sums.at("attention_loss").item<double>(),
+              two.teacher_sums.at("attention_loss").item<double>(), 1e-9);
   const DropoutOptions dropout{0.5, 1, 1};
   EXPECT_TRUE(at::isfinite(shared.Loss(batch, 0, dropout).loss_sum).item<bool>());
 }

@@ -24,7 +24,8 @@ RecoveryCurve Curve(const std::string& stage, const std::string& label, const st
       {"from", from}, {"data_seed", seed}, {"alpha", 0.05}, {"distillation", teaching}};
   const bool merged = from != "parent";
   return MakeRecoveryCurve(stage, label, config, merged ? "convert" : "pretrain",
-                           merged ? Json{{"method", method}} : Json(), Points(losses));
+                           merged ? Json{{"method", method}, {"from", "parent"}} : Json(),
+                           Points(losses));
 }
 
 TEST(RecoveryWays, AverageOverOrdersAgainstTheParentOnTheSameBatches) {
@@ -66,6 +67,14 @@ TEST(RecoveryWays, OtherBatchesAreNoReference) {
       {Curve("parent_up", "MHA", "parent", 2, {4, 3.9}), Curve("up", "MQA", "mean", 1, {5, 4})});
   EXPECT_TRUE(std::isnan(ways[1].points[0].above) && std::isnan(ways[1].points[1].won_back));
   EXPECT_EQ(RecoveryWaysJson(ways)[1]["points"][0]["above_parent"], Json());
+}
+
+TEST(RecoveryWays, AnotherParentIsNoReference) {
+  const auto ways = RecoveryWays(
+      {MakeRecoveryCurve("other_up", "MHA", {{"from", "other"}, {"data_seed", 1}}, "pretrain",
+                         Json(), Points({9, 9})),
+       Curve("parent_up", "MHA", "parent", 1, {4, 3.9}), Curve("up", "MQA", "mean", 1, {5, 4})});
+  EXPECT_NEAR(ways[2].points[0].above, 1, 1e-12);
 }
 
 TEST(RecoveryWays, AMergeThatCostNothingHasNothingToWinBack) {
