@@ -275,8 +275,14 @@ absl::StatusOr<Calibration> LoadCalibration(const std::string& folder) {
   REGROUP_ASSIGN_OR_RETURN(calibration.description, ReadConfigFile(path));
   const Json& found = calibration.description;
   if (!found.is_object() || found.value("format", Json()) != kFormat ||
-      !found.value("model_hash", Json()).is_string())
+      !found.value("model_hash", Json()).is_string() ||
+      !found.value("source_tokens", Json()).is_number() ||
+      !found.value("target_tokens", Json()).is_number())
     return UserError(path, absl::StrCat("is no calibration of format ", kFormat));
+  REGROUP_ASSIGN_OR_RETURN(const std::string rows_text, ReadFile(JoinPath(folder, kRows)));
+  if (rows_text.empty() || found.value("rows_hash", Json()) != HashBytes(rows_text))
+    return UserError(JoinPath(folder, kRows),
+                     "is not what was measured (its hash differs); calibrate again");
   REGROUP_ASSIGN_OR_RETURN(calibration.statistics, ReadStatistics(JoinPath(folder, kStatistics)));
   const auto use = [&](Row row) {
     calibration.rows.push_back(std::move(row.example));

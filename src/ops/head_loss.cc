@@ -100,7 +100,7 @@ class HeadLossFunction final : public torch::autograd::Function<HeadLossFunction
       if (!with_gradient) continue;
       at::Tensor part = dhidden.narrow(0, begin, size);
       MatMulInto(part, chunk.dlogits, head);
-      Accumulate(dhead, MatMul(chunk.dlogits.t(), hidden));
+      if (head_vd.requires_grad()) Accumulate(dhead, MatMul(chunk.dlogits.t(), hidden));
     }
     const at::Tensor token_loss = at::cat(token_losses);
     if (with_gradient) ctx->save_for_backward({dhidden, dhead});
@@ -118,8 +118,9 @@ class HeadLossFunction final : public torch::autograd::Function<HeadLossFunction
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor& scale = grads[0];  // 0-dim: it does not change the other factor's type
     const at::ScalarType hidden_type = ctx->saved_data["hidden_type"].toScalarType();
+    const at::Tensor dhead = saved[1].defined() ? saved[1] * scale : at::Tensor();
     return {(saved[0] * scale).to(hidden_type),
-            saved[1] * scale,
+            dhead,
             at::Tensor(),
             at::Tensor(),
             at::Tensor(),

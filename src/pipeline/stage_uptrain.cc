@@ -44,7 +44,8 @@ absl::StatusOr<StateDict> KeptSlots(const StageContext& context, const UptrainSt
 }
 
 absl::StatusOr<std::optional<Teacher>> TeacherOf(const StageContext& context,
-                                                 const HfModel& student) {
+                                                 const HfModel& student,
+                                                 const Tokenizer& tokenizer) {
   const auto& how = context.stage->As<UptrainStage>().distillation;
   if (!how.has_value()) return std::nullopt;
   const std::string place = absl::StrCat(context.stage->Place(), ".uptrain.distillation");
@@ -53,6 +54,13 @@ absl::StatusOr<std::optional<Teacher>> TeacherOf(const StageContext& context,
     return UserError(place, absl::StrCat("the teacher ", how->teacher, " has ",
                                          teacher.config.vocab_size, " tokens, the student ",
                                          student.config.vocab_size, "; expected one vocabulary"));
+  }
+  REGROUP_ASSIGN_OR_RETURN(const auto teachers, context.TokenizerOf(teacher));
+  if (teachers->Fingerprint() != tokenizer.Fingerprint()) {
+    return UserError(place, absl::StrCat("the teacher ", how->teacher,
+                                         " has another vocabulary than the student: the same ids "
+                                         "are other pieces of text; name a teacher with the "
+                                         "student's own"));
   }
   if (how->attention > 0 && teacher.config.d_model != student.config.d_model) {
     return UserError(place, absl::StrCat("attention compares outputs of the width ",
@@ -142,7 +150,7 @@ absl::StatusOr<TrainingInputs> UptrainInputs(const StageContext& context) {
   if (stage.validate.has_value()) inputs.config.validate_every = stage.validate->every;
 
   REGROUP_ASSIGN_OR_RETURN(inputs.start.optimizer, KeptSlots(context, stage, source.weights));
-  REGROUP_ASSIGN_OR_RETURN(inputs.start.teacher, TeacherOf(context, source));
+  REGROUP_ASSIGN_OR_RETURN(inputs.start.teacher, TeacherOf(context, source, *inputs.tokenizer));
   REGROUP_ASSIGN_OR_RETURN(inputs.start.merged_heads, MergedHeads(context, source));
   if (stage.train == "grouped") {
     inputs.start.trained = GroupedAttentionNames(source.config);

@@ -333,6 +333,8 @@ class Checker {
   void Check(const CompareStage& stage) {
     if (stage.rows.empty() && stage.recovery.empty())
       Add("rows", "is empty, and so is recovery: the table would have no row");
+    if (stage.rows.empty() && !stage.bench.empty())
+      Add("bench", "has no effect without rows: its times stand beside their quality");
     for (const std::string& name : stage.rows) CheckReference("rows", name, {"evaluate"}, false);
     CheckReference("bench", stage.bench, {"bench"}, false);
     for (const std::string& name : stage.recovery) CheckRecovery(name);
